@@ -1,0 +1,63 @@
+"""What a compiler is told of the host: nothing here is asked for, all of it is passed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["DirectBoot", "DiskFile", "Runtime"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskFile:
+    """The file behind one disk: its path and the format QEMU shall read it as."""
+
+    path: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectBoot:
+    """A kernel that QEMU loads itself."""
+
+    kernel: str
+    initrd: str | None = None
+    append: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """Probed facts, paths and choices that a spec leaves to the host.
+
+    Parameters
+    ----------
+    qemu : the binary
+    version : of it, such as ``(7, 2, 22)``
+    devices : what ``-device help`` lists
+    sandbox : whether it was built with seccomp
+    accel : the accelerator that was chosen
+    run_dir : the folder for sockets and logs
+    uuid : the guest's SMBIOS UUID
+    disks : one file for each disk of the spec, in order
+    macs : one address for each NIC of the spec, in order
+    direct_boot : the kernel of the first disk's image, where it brings one
+    """
+
+    qemu: str
+    version: tuple[int, int, int]
+    devices: frozenset[str]
+    sandbox: bool
+    accel: Literal["kvm", "tcg"]
+    run_dir: str
+    uuid: str
+    disks: tuple[DiskFile, ...] = ()
+    macs: tuple[str, ...] = ()
+    direct_boot: DirectBoot | None = None
+
+    def socket(self, name: str) -> str:
+        """Return the path of one of the guest's sockets, such as ``"agent"``."""
+        return f"{self.run_dir}/{name}.sock"
+
+    def log(self, name: str) -> str:
+        """Return the path of one of the guest's logs, such as ``"serial"``."""
+        return f"{self.run_dir}/{name}.log"

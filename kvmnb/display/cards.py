@@ -1,0 +1,268 @@
+"""What a guest, a description of one, a host and a command look like.
+
+All functions here are pure: they lay out values that are already there, ask nobody and never
+wait. Names and paths are hostile until `kvmnb.markup` has quoted them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from kvmnb.display.command import Command
+from kvmnb.display.screenshot import Screenshot
+from kvmnb.markup import columns, element, printable
+from kvmnb.spec.boot import Boot
+from kvmnb.spec.cpu import CPU
+from kvmnb.spec.domain import DomainSpec, Memory
+from kvmnb.spec.network import NIC, NetBack, User
+from kvmnb.spec.storage import CatalogueImage, Disk, DiskBack, ExistingFile, NewFile
+from kvmnb.units import human
+
+if TYPE_CHECKING:
+    from kvmnb.engines.base import GuestInfo, HostInfo, State
+
+__all__ = ["Card", "Command", "Screenshot", "STATES", "guest_card", "host_card", "vm_card"]
+
+STATES = {
+    "starting": ("◌", "#56B4E9"),
+    "running": ("●", "#009E73"),
+    "paused": ("❚❚", "#E69F00"),
+    "shutdown": ("■", "currentColor"),
+    "crashed": ("✖", "#D55E00"),
+    "lost": ("✖", "#D55E00"),
+}
+"""A sign and a colour for each state; the word always stands beside them."""
+
+SWITCHES = {
+    "balloon": "balloon with statistics",
+    "agent": "agent channel",
+    "serial": "serial console",
+    "vnc": "VNC screen",
+    "vmgenid": "generation id",
+    "rng": "entropy source",
+}
+"""The devices that a guest has unless they are switched off, by their field of the spec."""
+
+OLD_S = 5.0
+"""From this age on, a state that nobody has confirmed is shown with its age."""
+
+NO_BOUNDARY = "TCG is no security boundary, says QEMU: run only guests that you trust"
+
+Rows = Iterable[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Card:
+    """A few facts under one heading, as text and as HTML."""
+
+    text: str
+    html: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def _card(kind: str, name: str, state: str, rows: Rows, color: str = "") -> Card:
+    name = printable(name)
+    facts = [(printable(label), printable(fact)) for label, fact in rows]
+    heading = " · ".join(filter(None, (f"{kind} {name}".rstrip(), state)))
+    body = columns([(f" {label}", fact) for label, fact in facts])
+    cells = (
+        element("tr", element("th", label, scope="row", style=_TH), element("td", fact, style=_TD))
+        for label, fact in facts
+    )
+    shown = element("span", state, style=f"color:{color};{_STATE}" if color else _STATE)
+    html = element(
+        "div",
+        element(
+            "div",
+            *(element("span", kind, style=_KIND), element("b", name), shown),
+            style=_HEADING,
+        ),
+        element("table", element("tbody", *cells), style=_TABLE),
+        class_="kvmnb-card",
+        style=_BOX,
+    )
+    return Card(f"{heading}\n{body}".rstrip(), str(html))
+
+
+_LINE = "var(--jp-border-color2,rgba(128,128,128,.45))"
+_FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px"
+_BOX = f"display:inline-block;max-width:100%;border:1px solid {_LINE};border-radius:6px;{_FONT}"
+_HEADING = f"padding:6px 12px;border-bottom:1px solid {_LINE};font-size:14px"
+_KIND = "opacity:.65;margin-right:.4em"
+_STATE = "margin-left:.8em"
+_TABLE = "border-collapse:collapse;margin:4px 0"
+_TH = "text-align:left;vertical-align:top;font-weight:normal;opacity:.65;padding:2px 12px"
+_TD = "text-align:left;vertical-align:top;padding:2px 12px 2px 0;overflow-wrap:anywhere"
+
+
+# -- a description --------------------------------------------------------------------------
+
+
+def vm_card(spec: DomainSpec) -> Card:
+    """Show all that a spec holds, the devices too that it has unless they are switched off."""
+    accel = "auto: KVM where it really works, else TCG" if spec.accel == "auto" else spec.accel
+    return _card("VM", spec.name, "", [("accelerator", accel), *_spec_rows(spec, ())])
+
+
+def _spec_rows(spec: DomainSpec, macs: Sequence[str]) -> Rows:
+    yield "memory", _memory(spec.memory)
+    yield "vCPUs", _cpu(spec.cpu)
+    yield "machine", spec.machine
+    for index, disk in enumerate(spec.disks):
+        yield f"disk{index}", _disk(disk)
+    for index, cdrom in enumerate(spec.cdroms):
+        yield f"cd{index}", cdrom.path
+    for index, nic in enumerate(spec.nics):
+        yield f"net{index}", _nic(nic, macs[index] if index < len(macs) else nic.mac)
+    yield "boot", _boot(spec.boot)
+    on = [words for field, words in SWITCHES.items() if getattr(spec, field)]
+    off = [words for field, words in SWITCHES.items() if not getattr(spec, field)]
+    if on:
+        yield "devices", ", ".join(on)
+    if off:
+        yield "switched off", ", ".join(off)
+
+
+def _memory(memory: Memory) -> str:
+    words = f"{memory.size_mib} MiB"
+    if memory.maximum_mib is not None:
+        words += f", up to {memory.maximum_mib} MiB in {memory.slots} slots"
+    return words
+
+
+def _cpu(cpu: CPU) -> str:
+    words = str(cpu.count)
+    layout = {"sockets": cpu.sockets, "cores": cpu.cores, "threads": cpu.threads}
+    given = [f"{count} {part}" for part, count in layout.items() if count is not None]
+    if given:
+        words += f" as {' × '.join(given)}"
+    if cpu.maximum is not None:
+        words += f", at most {cpu.maximum}"
+    return f"{words}, model {cpu.model}" if cpu.model is not None else words
+
+
+def _disk(disk: Disk) -> str:
+    words = [_disk_back(disk.back), f"on {disk.bus}", f"cache {disk.cache}"]
+    if disk.format is not None:
+        words.append(f"format {disk.format}")
+    if disk.size_bytes is not None:
+        words.append(f"grown to {human(disk.size_bytes)}")
+    if disk.readonly:
+        words.append("read-only")
+    if disk.snapshot:
+        words.append("writes are thrown away")
+    return ", ".join(words)
+
+
+def _disk_back(back: DiskBack) -> str:
+    match back:
+        case CatalogueImage():
+            return f"fresh overlay on image {back.name}"
+        case ExistingFile():
+            return f"file {back.path}"
+        case NewFile():
+            return f"new qcow2 of {human(back.size_bytes)}"
+        case _:
+            assert_never(back)
+
+
+def _nic(nic: NIC, mac: str | None) -> str:
+    return f"{nic.model}, {_net_back(nic.back)}, {mac or 'MAC derived at start'}"
+
+
+def _net_back(back: NetBack) -> str:
+    match back:
+        case User():
+            return "user network (NAT)"
+        case _:
+            assert_never(back)
+
+
+def _boot(boot: Boot) -> str:
+    words = []
+    if boot.kernel is not None:
+        words.append(f"kernel {boot.kernel}")
+    if boot.initrd is not None:
+        words.append(f"initrd {boot.initrd}")
+    if boot.append:
+        words.append(f"append {boot.append}")
+    if boot.order:
+        words.append(f"firmware, order {boot.order}")
+    if boot.once:
+        words.append(f"firmware, once {boot.once}")
+    if boot.menu:
+        words.append("firmware, with its menu")
+    return ", ".join(words) or "the image's own kernel if it has one, else firmware"
+
+
+# -- a guest --------------------------------------------------------------------------------
+
+
+def guest_card(info: GuestInfo, state: State, age_s: float | None = None) -> Card:
+    """Show a guest as it was last known.
+
+    Parameters
+    ----------
+    info : its record
+    state : the last known state
+    age_s : how long ago the state was confirmed; ``None`` where every change is heard of
+    """
+    sign, color = STATES[state]
+    words = f"{sign} {state}"
+    if age_s is not None and age_s >= OLD_S:
+        words += f" {ago(age_s)} ago"
+    rows = [("accelerator", f"{info.accel}: {info.accel_reason}")]
+    rows += _spec_rows(info.spec, info.macs)
+    rows.append(("process", _process(info, state)))
+    return _card("Guest", info.name, words, rows, color)
+
+
+def _process(info: GuestInfo, state: State) -> str:
+    who = info.engine if info.pid is None else f"{info.engine}, pid {info.pid}"
+    if state in {"shutdown", "lost"}:
+        return f"{who}, ended"
+    kept = "for ever" if info.keep_s is None else f"{ago(info.keep_s)} after its last owner"
+    return f"{who}, started {ago(time.time() - info.created_s)} ago, kept {kept}"
+
+
+def ago(seconds: float) -> str:
+    """Return a length of time in one unit: ``ago(200) == "3 min"``."""
+    seconds = max(0.0, seconds)
+    for limit, unit, size in ((120, "s", 1), (7200, "min", 60), (172800, "h", 3600)):
+        if seconds < limit:
+            return f"{int(seconds / size)} {unit}"
+    return f"{int(seconds / 86400)} d"
+
+
+# -- a host ---------------------------------------------------------------------------------
+
+
+def host_card(uri: str | None, known: HostInfo, names: Sequence[str]) -> Card:
+    """Show a host: what runs its guests and how well, and which guests run.
+
+    Parameters
+    ----------
+    uri : of the engine; ``None`` for QEMU itself
+    known : what is known of the engine without asking it
+    names : of the guests that run
+    """
+    rows = [("engine", uri or "QEMU itself, as processes of your own")]
+    if known.binary:
+        version = f", version {known.version}" if known.version else ""
+        rows.append(("QEMU", f"{known.binary}{version}"))
+    if known.accel is None:
+        rows.append(("accelerator", "not known yet: the first start, or host.doctor(), finds out"))
+    else:
+        rows.append(("accelerator", f"{known.accel}: {known.accel_reason}"))
+    if known.accel == "tcg":
+        rows.append(("security", NO_BOUNDARY))
+    rows.append(("guests", f"{len(names)}: {', '.join(names)}" if names else "none runs"))
+    return _card("Host", "", "", rows)

@@ -1,0 +1,113 @@
+"""Which readings make up which chart, for still pictures and for recordings alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kvmnb.display.svg import Mark, Panel, Series
+from kvmnb.engines.base import Event, Sample
+from kvmnb.observe.rates import Rates
+
+__all__ = ["LAYOUT", "Chart", "chart_panels", "event_marks", "natural", "series_label"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One chart.
+
+    Parameters
+    ----------
+    title, unit : above it
+    metrics : what it shows, each with its name there; a device's name comes before it
+    """
+
+    title: str
+    unit: str
+    metrics: tuple[tuple[str, str], ...]
+
+
+LAYOUT = (
+    Chart(
+        "Memory of the guest",
+        "B",
+        (
+            ("balloon.actual", "balloon"),
+            ("memory.available", "available"),
+            ("memory.free", "free"),
+        ),
+    ),
+    Chart("vCPU, share of a core", "%", (("vcpu.share", ""),)),
+    Chart("Network", "B/s", (("net.rx_rate", "in"), ("net.tx_rate", "out"))),
+    Chart("Disk", "B/s", (("disk.read_rate", "read"), ("disk.write_rate", "written"))),
+    Chart("Memory of QEMU", "B", (("process.rss", "resident"), ("process.swap", "swapped"))),
+)
+
+
+def series_label(device: str, name: str) -> str:
+    """Return what a line is called: ``"net0 in"``."""
+    return f"{device} {name}".strip()
+
+
+def chart_panels(samples: Iterable[Sample]) -> tuple[Panel, ...]:
+    """Return the charts of one guest's samples, oldest first; those without data are left out."""
+    derive = Rates()
+    times: list[float] = []
+    # chart → (device, metric) → one value for each time
+    columns: list[dict[tuple[str, str], list[float | None]]] = [{} for _ in LAYOUT]
+    chart_of = {metric: at for at, chart in enumerate(LAYOUT) for metric, _ in chart.metrics}
+    for sample in samples:
+        for readings in (sample.readings, derive.update(sample)):
+            for reading in readings:
+                if (at := chart_of.get(reading.metric)) is None:
+                    continue
+                values = columns[at].setdefault((reading.device, reading.metric), [])
+                values += [None] * (len(times) - len(values))
+                values.append(reading.value)
+        times.append(sample.time_s)
+    return tuple(
+        Panel(chart.title, chart.unit, _series(chart, found, times))
+        for chart, found in zip(LAYOUT, columns, strict=True)
+        if found
+    )
+
+
+def _series(
+    chart: Chart, found: dict[tuple[str, str], list[float | None]], times: Sequence[float]
+) -> tuple[Series, ...]:
+    order = {metric: index for index, (metric, _) in enumerate(chart.metrics)}
+    names = dict(chart.metrics)
+    made = []
+    for device, metric in sorted(found, key=lambda key: (natural(key[0]), order[key[1]])):
+        values = found[device, metric]
+        if metric == "process.swap" and not any(values):
+            continue  # a line at zero on every chart tells nothing
+        whole = [*values, *[None] * (len(times) - len(values))]
+        made.append(Series(series_label(device, names[metric]), times, whole))
+    return tuple(made)
+
+
+def natural(device: str) -> tuple[str, int]:
+    """Return what to sort by, so that ``vcpu10`` comes after ``vcpu9``."""
+    stem = device.rstrip("0123456789")
+    return stem, int(device[len(stem) :] or 0)
+
+
+def event_marks(events: Iterable[Event]) -> tuple[Mark, ...]:
+    """Return the events as marks, in a word or two; of balloon changes in a row the last."""
+    marks: list[Mark] = []
+    last = None
+    for event in events:
+        label = event.kind
+        if event.kind == "balloon":
+            actual = event.detail.get("actual")
+            if isinstance(actual, (int, float)):
+                label = f"balloon {actual / (1 << 20):.0f} MiB"
+        mark = Mark(event.time_s, label)
+        # QEMU tells of each step of a balloon that moves
+        if event.kind == last == "balloon" and event.time_s - marks[-1].time_s < 2:
+            marks[-1] = mark
+        else:
+            marks.append(mark)
+        last = event.kind
+    return tuple(marks)

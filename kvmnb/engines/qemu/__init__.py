@@ -1,0 +1,1 @@
+"""The embedded engine: QEMU itself, as processes of the user's own."""

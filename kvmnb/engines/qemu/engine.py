@@ -1,0 +1,300 @@
+"""The embedded engine: starts, finds and ends guests of one user on this machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kvmnb.engines.base import GuestInfo, HostInfo, Progress, Step, Wait
+from kvmnb.engines.qemu import record as records
+from kvmnb.engines.qemu.facts import QemuFacts, cached_facts, facts
+from kvmnb.engines.qemu.folders import Roots
+from kvmnb.engines.qemu.plan import Plan, make_plan
+from kvmnb.errors import HostError, StartError, StateError
+from kvmnb.images.catalogue import Images
+from kvmnb.images.catalogue import Progress as ImageProgress
+from kvmnb.spec.codec import differences
+from kvmnb.spec.domain import DomainSpec
+from kvmnb.spec.storage import CatalogueImage
+
+if TYPE_CHECKING:
+    from kvmnb.engines.qemu.children import Outliving
+    from kvmnb.engines.qemu.control import QemuControl
+    from kvmnb.engines.qemu.folders import GuestFolder
+    from kvmnb.engines.qemu.record import Record
+
+__all__ = ["QemuEngine"]
+
+_controls: dict[tuple[int, Path], QemuControl] = {}
+"""One control per guest in each process: two would take each other's place at the sockets."""
+
+
+class QemuEngine:
+    """Runs guests as QEMU processes of the user's own.
+
+    Parameters
+    ----------
+    images : where disks by name come from
+    binary : QEMU's path; ``None`` finds it
+    """
+
+    name = "qemu"
+
+    def __init__(self, images: Images, binary: str | None = None) -> None:
+        self.images = images
+        self.roots = Roots.from_environment()
+        self._binary = binary
+        self._facts: QemuFacts | None = None
+
+    @property
+    def facts(self) -> QemuFacts:
+        """What this machine's QEMU can do."""
+        if self._facts is None:
+            self._facts = facts(self._binary)
+        return self._facts
+
+    def known(self) -> HostInfo:
+        """Return what is known without asking QEMU or the kernel: cached answers only."""
+        from kvmnb.engines.qemu import accel
+
+        found = self._facts or cached_facts(self._binary)
+        choice = accel.known()
+        return HostInfo(
+            engine=self.name,
+            binary=found.path if found else None,
+            version=".".join(map(str, found.version)) if found else None,
+            accel=choice.accel if choice else None,
+            accel_reason=choice.reason if choice else "",
+        )
+
+    # -- what would happen ----------------------------------------------------------------
+
+    def plan(self, spec: DomainSpec, progress: Progress | None = None) -> Plan:
+        """Decide what `spec` leaves open; images that are not here yet are fetched."""
+        for disk in spec.disks:
+            if isinstance(disk.back, CatalogueImage):
+                self.images.get(disk.back.name, _image_progress(progress))
+        return make_plan(spec, self.roots, self.facts, self.images)
+
+    def command(self, spec: DomainSpec) -> tuple[str, ...]:
+        """Return the argv that `start` would execute."""
+        return self.plan(spec).argv
+
+    # -- guests that run ------------------------------------------------------------------
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the guests that run; reads the records, asks nobody."""
+        return tuple(info.name for info in self.infos())
+
+    def infos(self) -> tuple[GuestInfo, ...]:
+        """Return what is recorded of each guest that runs."""
+        return tuple(
+            found.info(folder)
+            for folder, found in records.records(self.roots)
+            if found.process is not None and found.process.alive
+        )
+
+    async def find(self, name: str) -> QemuControl | None:
+        """Return the running guest of that name, whichever process started it."""
+        folder = self.roots.guest(name)
+        found = records.read(folder)
+        if found is None or found.process is None or not found.process.alive:
+            return None
+        return await self._adopt(folder, found)
+
+    def end(self, name: str) -> bool:
+        """End a guest by its process, without its monitor; return whether there was one."""
+        from kvmnb.engines.qemu.reaper import end_guest
+
+        folder = self.roots.guest(name)
+        if not folder.run.exists():
+            return False
+        with self.roots.lock():
+            found = records.read(folder)
+            end_guest(folder, found.process if found else None)
+        return True
+
+    def reap(self) -> list[str]:
+        """End every guest that has no living owner; return their names."""
+        from kvmnb.engines.qemu.reaper import reap
+
+        return reap(self.roots, now=True)[0]
+
+    async def _adopt(self, folder: GuestFolder, found: Record) -> QemuControl:
+        from kvmnb.engines.qemu import leases
+
+        control = _known(folder, found)
+        if control is None:
+            control = self._control(folder, found, None)
+            try:
+                leases.own(folder)
+                leases.ensure_reaper(self.roots)
+                await control.monitor.connect()
+                await control.refresh()
+            except FileNotFoundError:
+                raise await control.fail() from None
+        return control
+
+    def _control(self, folder: GuestFolder, found: Record, popen: Outliving | None) -> QemuControl:
+        from kvmnb.engines.qemu.control import QemuControl
+
+        control = QemuControl(folder, self.roots, found, popen)
+        _controls[os.getpid(), folder.run] = control
+        return control
+
+    # -- start ----------------------------------------------------------------------------
+
+    async def start(
+        self,
+        spec: DomainSpec,
+        *,
+        wait: Wait,
+        timeout_s: float | None,
+        keep_s: float | None,
+        replace: bool,
+        progress: Progress | None,
+    ) -> QemuControl:
+        """Start a guest, or return the one of this name that already runs with the same spec.
+
+        Raises
+        ------
+        StateError   a guest of that name runs with another spec, and `replace` is false
+        StartError   QEMU ended at once, or the guest did not come to answer
+        HostError    no room for the guest's files, or no QEMU
+        """
+        import asyncio
+
+        # an image may have to be built, KVM to be tried: the loop has other guests to serve
+        plan = await asyncio.to_thread(self.plan, spec, progress)
+        answers = wait == "agent" and spec.agent
+        while True:
+            running = await self.find(spec.name)
+            if running is None:
+                pass
+            elif not replace and running.info.spec == spec:
+                if answers and running.state == "running":
+                    await running.ready(timeout_s, progress)
+                return running
+            elif not replace:
+                raise _differs(running, spec)
+            else:
+                await running.destroy()
+            async with self.roots.alock():
+                found = records.read(plan.folder)
+                if found is not None and found.process is not None and found.process.alive:
+                    continue  # another process was faster: treat it as running
+                # the addresses are settled under the lock, so that no two starts share one
+                plan = make_plan(spec, self.roots, self.facts, self.images)
+                control = await self._launch(plan, keep_s)
+            break
+        await self._listening(control, plan)
+        if answers:
+            try:
+                await control.ready(timeout_s, progress)
+            except BaseException:
+                await asyncio.shield(control.destroy())
+                raise
+        return control
+
+    async def _launch(self, plan: Plan, keep_s: float | None) -> QemuControl:
+        from kvmnb.engines.qemu import disks, leases, process
+        from kvmnb.engines.qemu.proc import Process
+        from kvmnb.engines.qemu.reaper import end_guest
+
+        folder, argv = plan.folder, plan.argv
+        if folder.run.exists():
+            end_guest(folder, None)  # what a start that was killed has left
+        new = records.Record(
+            spec=plan.spec,
+            process=None,
+            argv=argv,
+            accel=plan.choice.accel,
+            accel_reason=plan.choice.reason,
+            macs=plan.runtime.macs,
+            created_s=time.time(),
+            keep_s=keep_s,
+        )
+        try:
+            folder.create()
+            leases.own(folder)
+            records.write(folder, new)
+            leases.ensure_reaper(self.roots)
+            for disk in plan.new_disks:
+                await disks.create(disk)
+            popen = process.spawn(argv, folder)
+            started = Process.of(popen.pid)
+            if started is None:  # it has ended already; its exit code tells the rest
+                started = Process(popen.pid, 0)
+            new = new.started(started)
+            records.write(folder, new)
+        except BaseException as error:
+            folder.remove()
+            if isinstance(error, OSError):
+                raise HostError(
+                    f"guest {plan.spec.name!r} could not be started: {error}",
+                    "free some room: df -h, df -i, ulimit -a; end other guests: kvmnb ls",
+                ) from error
+            raise
+        return self._control(folder, new, popen)
+
+    async def _listening(self, control: QemuControl, plan: Plan) -> None:
+        import asyncio
+
+        from kvmnb.compile.qemu import MONITORS
+        from kvmnb.engines.qemu import diagnose, process
+        from kvmnb.engines.qemu.monitor import MonitorClosed
+
+        socket = control.folder.run / f"{MONITORS[0]}.sock"
+        began = time.monotonic()
+        popen = control.process.popen
+        try:
+            if popen is not None and await process.wait_for_socket(socket, popen):
+                await control.monitor.connect()
+                await control.refresh()
+                return
+        except (MonitorClosed, StateError):
+            pass
+        except BaseException:
+            await asyncio.shield(control.destroy())
+            raise
+        await control.gone()
+        log = control.last_log
+        files = [file.path for file in plan.runtime.disks]
+        cause, remedy = diagnose.log_cause(log, files, self.roots)
+        raise StartError(
+            plan.spec.name,
+            command=control.info.command,
+            exit_code=control.process.exit_code,
+            log_tail=log,
+            cause=cause,
+            remedy=remedy,
+            waited_s=time.monotonic() - began,
+        )
+
+
+def _known(folder: GuestFolder, found: Record) -> QemuControl | None:
+    """Return this process's control of exactly that guest."""
+    control = _controls.get((os.getpid(), folder.run))
+    if control is None or control.record.process != found.process:
+        return None
+    return None if control.process.exited.is_set() else control
+
+
+def _differs(running: QemuControl, spec: DomainSpec) -> StateError:
+    changes = "; ".join(
+        f"{field}: {now!r} runs, {asked!r} was asked"
+        for field, now, asked in differences(running.info.spec, spec)
+    )
+    return StateError(
+        spec.name,
+        "running with another spec",
+        f"{changes}. destroy() it first, or start(replace=True)",
+    )
+
+
+def _image_progress(progress: Progress | None) -> ImageProgress | None:
+    if progress is None:
+        return None
+    return lambda what, done, total, detail: progress(Step(what, done, total, detail))

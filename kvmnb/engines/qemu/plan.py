@@ -1,0 +1,141 @@
+"""What a spec leaves open, decided: accelerator, addresses, files. Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from kvmnb.compile.qemu import compile_qemu
+from kvmnb.compile.runtime import DirectBoot, DiskFile, Runtime
+from kvmnb.engines.qemu import accel, macs, record
+from kvmnb.engines.qemu.facts import QemuFacts
+from kvmnb.engines.qemu.folders import GuestFolder, Roots
+from kvmnb.errors import SpecError
+from kvmnb.images.catalogue import Image, Images
+from kvmnb.images.header import peek
+from kvmnb.spec.domain import DomainSpec
+from kvmnb.spec.storage import CatalogueImage, Disk, ExistingFile, NewFile
+
+__all__ = ["NewDisk", "Plan", "make_plan"]
+
+
+SNIFFED = {"qcow2", "raw"}
+"""Formats that are read from a file's header; in any other, a header could name other files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDisk:
+    """A qcow2 to make before the guest starts.
+
+    Parameters
+    ----------
+    path : where
+    base, base_format : the file under it; ``None`` for an empty disk
+    size_bytes : of the disk; ``None`` for the base's own size
+    """
+
+    path: str
+    base: str | None = None
+    base_format: str | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that `start` will do, before it does any of it."""
+
+    spec: DomainSpec
+    folder: GuestFolder
+    choice: accel.Choice
+    runtime: Runtime
+    new_disks: tuple[NewDisk, ...]
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return compile_qemu(self.spec, self.runtime)
+
+
+def make_plan(spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images) -> Plan:
+    """Decide what `spec` leaves open.
+
+    Raises
+    ------
+    SpecError    a MAC address, a file or a format does not fit this host
+    ImageError   an image of the catalogue cannot be had
+    HostError    KVM was asked for and does not work
+    """
+    folder = roots.guest(spec.name)
+    choice = accel.choose(spec.accel)
+    taken = {
+        mac: found.spec.name
+        for _, found in record.records(roots)
+        if found.spec.name != spec.name and found.process is not None and found.process.alive
+        for mac in found.macs
+    }
+    files, new_disks, direct = [], [], None
+    for index, disk in enumerate(spec.disks):
+        target = str(folder.state / f"disk{index}.qcow2")
+        file, new = _disk(disk, target, images)
+        files.append(file)
+        if new is not None:
+            new_disks.append(new)
+        if isinstance(disk.back, CatalogueImage) and direct is None:
+            direct = _direct_boot(images[disk.back.name])
+    runtime = Runtime(
+        qemu=facts.path,
+        version=facts.version,
+        devices=facts.devices,
+        sandbox="sandbox" in facts.options,
+        accel=choice.accel,
+        run_dir=str(folder.run),
+        uuid=macs.uuid(spec.name),
+        disks=tuple(files),
+        macs=macs.assign(spec, taken),
+        direct_boot=direct,
+    )
+    return Plan(
+        spec=spec, folder=folder, choice=choice, runtime=runtime, new_disks=tuple(new_disks)
+    )
+
+
+def _disk(disk: Disk, target: str, images: Images) -> tuple[DiskFile, NewDisk | None]:
+    overlay = DiskFile(path=target, format="qcow2")
+    match disk.back:
+        case CatalogueImage(name=name):
+            image = images[name]
+            return overlay, NewDisk(
+                path=target,
+                base=str(image.disk),
+                base_format=image.format,
+                size_bytes=disk.size_bytes,
+            )
+        case NewFile(size_bytes=size_bytes):
+            return overlay, NewDisk(path=target, size_bytes=size_bytes)
+        case ExistingFile(path=path):
+            format = disk.format or _format_of(path)
+            if disk.snapshot:
+                return overlay, NewDisk(path=target, base=path, base_format=format)
+            return DiskFile(path=path, format=format), None
+        case _:
+            assert_never(disk.back)
+
+
+def _format_of(path: str) -> str:
+    header = peek(path)
+    if header.format not in SNIFFED:
+        raise SpecError("disk", path, f"looks like {header.format}; name it with format= if it is")
+    if not header.self_contained:
+        raise SpecError(
+            "disk",
+            path,
+            "its header points to another file, and a guest could have written that; "
+            f"if you trust it, say so: disk(path, format={header.format!r})",
+        )
+    return header.format
+
+
+def _direct_boot(image: Image) -> DirectBoot | None:
+    if image.kernel is None:
+        return None
+    initrd = None if image.initrd is None else str(image.initrd)
+    return DirectBoot(kernel=str(image.kernel), initrd=initrd, append=image.append)

@@ -1,0 +1,195 @@
+"""Host: the entry point; one per node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kvmnb import portal
+from kvmnb.engines.registry import engine_for
+from kvmnb.errors import StateError
+from kvmnb.images.catalogue import Images
+from kvmnb.spec.domain import DomainSpec
+from kvmnb.units import Duration
+from kvmnb.vm import VM
+
+if TYPE_CHECKING:
+    import pandas
+
+    from kvmnb.display.cards import Card
+    from kvmnb.doctor import Report
+    from kvmnb.engines.qemu.engine import QemuEngine
+    from kvmnb.guest import Guest
+    from kvmnb.widgets.host_view import HostView
+
+__all__ = ["Guests", "Host"]
+
+
+class Host:
+    """A machine that runs guests.
+
+    Making one does nothing; the first verb that needs the machine asks it.
+
+    Parameters
+    ----------
+    uri : who runs the guests; ``None`` for QEMU itself, as the user's own processes
+    keep : how long a guest outlives its last owner, unless `VM.start` says otherwise:
+        seconds, ``"15 min"``, ``0``, ``"forever"``
+    qemu : path of the QEMU binary; ``None`` finds it
+    images : folder of the images; ``None`` means ``kvmnb/images`` under XDG_CACHE_HOME
+    """
+
+    def __init__(
+        self,
+        uri: str | None = None,
+        *,
+        keep: Duration = "15 min",
+        qemu: str | None = None,
+        images: str | Path | None = None,
+    ) -> None:
+        self.uri = uri
+        self.keep = keep
+        self.images = Images(images)
+        self.engine: QemuEngine = engine_for(uri, self.images, qemu)
+
+    def vm(self, name: str) -> VM:
+        """Describe a guest: ``host.vm("test").mem(128).disk("tiny")``."""
+        return VM(DomainSpec(name=name), self)
+
+    @property
+    def guests(self) -> Guests:
+        """The guests that run here, by name, whichever process started them."""
+        return Guests(self.engine)
+
+    def doctor(self) -> Report:
+        """Examine this machine: what works, what is missing, and the command that mends it."""
+        from kvmnb.doctor import examine
+
+        return examine()
+
+    def view(self) -> HostView:
+        """Return a live table of all guests."""
+        from kvmnb.widgets.host_view import HostView
+
+        return HostView(self.guests._controls)
+
+    # -- what this machine's QEMU offers -------------------------------------------------
+
+    @property
+    def machines(self) -> pandas.DataFrame:
+        """The boards that this QEMU knows (``-machine help``)."""
+        import pandas
+
+        table = pandas.DataFrame.from_dict(self.engine.facts.machines, orient="index")
+        return table.rename_axis("machine").sort_index()
+
+    @property
+    def cpus(self) -> pandas.DataFrame:
+        """The CPU models that this QEMU knows (``-cpu help``)."""
+        import pandas
+
+        return pandas.DataFrame({"cpu": self.engine.facts.cpus})
+
+    # -- looks ----------------------------------------------------------------------------
+
+    def _card(self) -> Card:
+        from kvmnb.display.cards import host_card
+
+        return host_card(self.uri, self.engine.known(), self.engine.names())
+
+    def __repr__(self) -> str:
+        return self._card().text
+
+    def _repr_html_(self) -> str:
+        return self._card().html
+
+
+class Guests:
+    """The running guests of a host: ``host.guests["test"]``, ``list(host.guests)``."""
+
+    def __init__(self, engine: QemuEngine) -> None:
+        self._engine = engine
+
+    def __getitem__(self, name: str) -> Guest:
+        """Return the guest of that name.
+
+        Raises
+        ------
+        StateError   no guest of that name runs here
+        """
+        guest = self.get(name)
+        if guest is None:
+            running = ", ".join(self) or "none"
+            raise StateError(name, "not running", f"guests that run here: {running}")
+        return guest
+
+    def get(self, name: str) -> Guest | None:
+        """Return the guest of that name, or ``None``."""
+        from kvmnb.guest import Guest
+
+        control = portal.run(self._engine.find(name))
+        return None if control is None else Guest(control)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._engine.names())
+
+    def __len__(self) -> int:
+        return len(self._engine.names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._engine.names()
+
+    async def _controls(self) -> list[Any]:
+        found = [await self._engine.find(name) for name in self._engine.names()]
+        return [control for control in found if control is not None]
+
+    def end(self, name: str) -> bool:
+        """End a guest without asking its monitor; return whether there was one."""
+        return self._engine.end(name)
+
+    def reap(self) -> list[str]:
+        """End every guest whose owner is gone, however long it was to be kept."""
+        return self._engine.reap()
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return a heading and one row a guest, as text."""
+        heading = ("name", "pid", "accel", "mem MiB", "vcpus", "age s", "keep s")
+        now = time.time()
+        rows: list[tuple[str, ...]] = [heading]
+        rows += [
+            (
+                info.name,
+                str(info.pid),
+                info.accel,
+                str(info.spec.memory.size_mib),
+                str(info.spec.cpu.count),
+                f"{now - info.created_s:.0f}",
+                "forever" if info.keep_s is None else f"{info.keep_s:g}",
+            )
+            for info in self._engine.infos()
+        ]
+        return rows
+
+    def to_text(self) -> str:
+        """Return the guests as a table of text."""
+        from kvmnb.markup import columns
+
+        return columns(self.rows())
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return name, process, accelerator, memory, vCPUs, age and keep of each."""
+        import pandas
+
+        heading, *rows = self.rows()
+        return pandas.DataFrame(rows, columns=list(heading))
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        from kvmnb.markup import table
+
+        heading, *rows = self.rows()
+        return str(table(heading, rows))

@@ -1,0 +1,1 @@
+"""Images: the catalogue, downloads with digests, the tiny guest's builder, qemu-img."""

@@ -1,0 +1,221 @@
+"""The images that a guest can start from: ``host.images["tiny"]``.
+
+A catalogue image is never written. A guest gets a qcow2 overlay on it (`qemu_img.create`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from kvmnb.errors import ImageError
+
+if TYPE_CHECKING:
+    from kvmnb.images.added import Added
+
+__all__ = ["Image", "Images", "Progress"]
+
+Progress = Callable[[str, float, float | None, str], None]
+"""Called with what is done, how far, out of how much (``None`` while unknown) and a detail.
+
+It is called at least every half second, in the thread that does the work. What it raises stops
+the work, which leaves nothing half-made behind but the part of a download that the next call
+goes on from.
+"""
+
+TINY = "tiny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A disk that guests can start from, and the kernel that starts it directly, if it has one.
+
+    Parameters
+    ----------
+    name : its name in the catalogue
+    disk, format : the file, and the format that QEMU shall read it as
+    size_bytes : of the disk that the guest sees
+    sha256 : of the file, in hexadecimal; ``None`` for a file of the user's, which may change
+    kernel, initrd, append : for a start without firmware (QEMU manual, -kernel); ``None`` and
+        ``""`` where the image starts from firmware only
+    os : what is on it, in words
+    source : where it comes from: a URL, or what it was built from
+    """
+
+    name: str
+    disk: Path
+    format: Literal["qcow2", "raw"]
+    size_bytes: int
+    sha256: str | None = None
+    kernel: Path | None = None
+    initrd: Path | None = None
+    append: str = ""
+    os: str = ""
+    source: str = ""
+
+
+class Images:
+    """The images of one host, by name.
+
+    Parameters
+    ----------
+    folder : where they are kept; ``None`` means ``kvmnb/images`` under XDG_CACHE_HOME
+
+    Nothing is read, made or downloaded before a verb asks for it.
+    """
+
+    def __init__(self, folder: Path | str | None = None) -> None:
+        self._folder = None if folder is None else Path(folder).absolute()
+
+    @property
+    def folder(self) -> Path:
+        """Where the images are kept."""
+        if self._folder is not None:
+            return self._folder
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(cache).absolute() / "kvmnb" / "images"
+
+    def names(self) -> tuple[str, ...]:
+        """Return every name: the catalogue's own, then the user's. Costs one small file."""
+        from kvmnb.images.entries import ENTRIES
+
+        return (TINY, *ENTRIES, *self._added.names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+    def __getitem__(self, name: str) -> Image:
+        return self.get(name)
+
+    def get(self, name: str, progress: Progress | None = None) -> Image:
+        """Return an image, building or downloading it first where it is not here yet.
+
+        Blocks, for up to a minute (tiny) or as long as the download takes. An image that is
+        here is checked by its files' size, time and inode, and by digest where these differ.
+
+        Raises
+        ------
+        ImageError   no such image, a wrong digest, a download that failed, a file that is gone
+        HostError    the host lacks a tool or the room; the remedy names the command
+        """
+        report = progress or _silent
+        if name == TINY:
+            from kvmnb.images.tiny.cache import tiny
+
+            return tiny(self.folder, report)
+        from kvmnb.images.entries import ENTRIES
+
+        if (entry := ENTRIES.get(name)) is not None:
+            from kvmnb.images.remote import fetch
+
+            return fetch(self.folder, entry, report)
+        if (image := self._added.find(name)) is not None:
+            return image
+        raise self._unknown(name)
+
+    def ready(self, name: str) -> Image | None:
+        """Return an image if it is here and whole, else ``None``; builds and downloads nothing.
+
+        Raises
+        ------
+        ImageError   no such image in the catalogue
+        """
+        if name == TINY:
+            from kvmnb.images.tiny.cache import ready
+
+            return ready(self.folder)
+        from kvmnb.images.entries import ENTRIES
+
+        if (entry := ENTRIES.get(name)) is not None:
+            from kvmnb.images.remote import ready as fetched
+
+            return fetched(self.folder, entry)
+        if name not in self._added.names():
+            raise self._unknown(name)
+        try:
+            return self._added.find(name)
+        except ImageError:
+            return None
+
+    def add(self, name: str, path: str | Path, *, format: str | None = None) -> Image:
+        """Add a file of the user's under `name`. The file stays where it is, and is not copied.
+
+        Parameters
+        ----------
+        format : ``"qcow2"`` or ``"raw"``; ``None`` reads it from the file's header, and then a
+            qcow2 that points to other files is refused, since a guest could have written that
+
+        Raises
+        ------
+        SpecError    `name` cannot be a name, or `format` is unknown
+        ImageError   the name is taken; the file is not there, or of a format that cannot serve
+        """
+        from kvmnb.images.entries import ENTRIES
+
+        return self._added.add(name, path, format=format, taken=(TINY, *ENTRIES))
+
+    def remove(self, name: str) -> None:
+        """Remove an image: a user's file is forgotten and stays, any other is deleted.
+
+        Raises
+        ------
+        ImageError   no such image, or a running guest has it open
+        """
+        from kvmnb.images.entries import ENTRIES
+
+        if name == TINY or name in ENTRIES:
+            from kvmnb.images.store import remove
+
+            remove(self.folder, name)
+        elif not self._added.remove(name):
+            raise self._unknown(name)
+
+    def rows(self) -> tuple[tuple[str, str, str, str], ...]:
+        """Return ``(name, what it is, state, source)`` for a table; builds nothing."""
+        from kvmnb.images.entries import ENTRIES
+        from kvmnb.images.store import present
+
+        rows = [(TINY, "Linux, BusyBox, QEMU guest agent", self._state(TINY), "built here")]
+        for entry in ENTRIES.values():
+            rows.append((entry.name, entry.os, self._state(entry.name), entry.url))
+        for name in self._added.names():
+            path = self._added.path(name)
+            rows.append((name, "", "here" if present(path) else "file is gone", path))
+        return tuple(rows)
+
+    def _state(self, name: str) -> str:
+        from kvmnb.images.store import present
+
+        return "here" if present(self.folder / name) else "not here yet"
+
+    def __repr__(self) -> str:
+        return f"<Images in {self.folder}: {', '.join(self.names())}>"
+
+    @property
+    def _added(self) -> Added:
+        from kvmnb.images.added import Added
+
+        return Added(self.folder)
+
+    def _unknown(self, name: str) -> ImageError:
+        import difflib
+
+        names = self.names()
+        near = difflib.get_close_matches(str(name), names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return ImageError(
+            name, f"no such image; {hint}there are {', '.join(names)}; add your own: images.add()"
+        )
+
+
+def _silent(what: str, done: float, total: float | None, detail: str) -> None:
+    """Show no progress."""

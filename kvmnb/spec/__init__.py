@@ -1,0 +1,1 @@
+"""What is asked: a guest's description as frozen values. Standard library only."""

@@ -1,0 +1,204 @@
+"""What a description, a guest and a host look like."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kvmnb.display.cards import ago, guest_card, host_card, vm_card
+from kvmnb.engines.base import GuestInfo, HostInfo
+from kvmnb.spec.boot import Boot
+from kvmnb.spec.cpu import CPU
+from kvmnb.spec.domain import DomainSpec, Memory
+from kvmnb.spec.network import NIC
+from kvmnb.spec.storage import CDROM, CatalogueImage, Disk, ExistingFile, NewFile
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</div><img src=x onerror=alert(1)>",
+    "\x1b]0;owned\x07\x1b[2J",
+    "one\ntwo\rthree",
+    "\u202egnp.exe",
+    "\"'&,;=$(id)`id`\\",
+    "&lt;b&gt;",
+]
+
+SPEC = DomainSpec(name="test", disks=(Disk(back=CatalogueImage("tiny")),), nics=(NIC(),))
+
+INFO = GuestInfo(
+    name="test",
+    spec=SPEC,
+    engine="qemu",
+    pid=4711,
+    accel="tcg",
+    accel_reason="KVM does not work here: no vmx",
+    command=("qemu",),
+    run_dir="/run/user/1000/kvmnb/test",
+    created_s=0.0,
+    keep_s=900.0,
+    macs=("52:54:00:01:02:03",),
+)
+
+
+def variants() -> dict[str, DomainSpec]:
+    """Return for each field of a spec one that differs from `SPEC` in it."""
+    change = dataclasses.replace
+    disk = SPEC.disks[0]
+    file = Disk(back=ExistingFile("/a"))
+    found = {
+        "name": change(SPEC, name="other"),
+        "memory.size_mib": change(SPEC, memory=Memory(size_mib=256)),
+        "memory.slots": change(SPEC, memory=Memory(slots=2, maximum_mib=512)),
+        "memory.maximum_mib": change(SPEC, memory=Memory(slots=2, maximum_mib=1024)),
+        "cpu.count": change(SPEC, cpu=CPU(count=3)),
+        "cpu.sockets": change(SPEC, cpu=CPU(sockets=1)),
+        "cpu.cores": change(SPEC, cpu=CPU(cores=1)),
+        "cpu.threads": change(SPEC, cpu=CPU(threads=1)),
+        "cpu.maximum": change(SPEC, cpu=CPU(maximum=4)),
+        "cpu.model": change(SPEC, cpu=CPU(model="max")),
+        "machine": change(SPEC, machine="q35"),
+        "accel": change(SPEC, accel="tcg"),
+        "cdroms": change(SPEC, cdroms=(CDROM("/x.iso"),)),
+        "nics": change(SPEC, nics=()),
+        "nics.model": change(SPEC, nics=(NIC(model="e1000"),)),
+        "nics.mac": change(SPEC, nics=(NIC(mac="52:54:00:00:00:01"),)),
+        "disks": change(SPEC, disks=()),
+        "disks.back": change(SPEC, disks=(change(disk, back=CatalogueImage("other")),)),
+        "disks.new": change(SPEC, disks=(change(disk, back=NewFile(1 << 20)),)),
+        "disks.file": change(SPEC, disks=(file,)),
+        "disks.format": change(SPEC, disks=(change(file, format="raw"),)),
+        "disks.bus": change(SPEC, disks=(change(disk, bus="nvme"),)),
+        "disks.cache": change(SPEC, disks=(change(disk, cache="none"),)),
+        "disks.readonly": change(SPEC, disks=(change(disk, readonly=True),)),
+        "disks.snapshot": change(SPEC, disks=(change(disk, snapshot=True),)),
+        "disks.size_bytes": change(SPEC, disks=(change(disk, size_bytes=1 << 30),)),
+        "boot.kernel": change(SPEC, boot=Boot(kernel="/k")),
+        "boot.initrd": change(SPEC, boot=Boot(kernel="/k", initrd="/i")),
+        "boot.append": change(SPEC, boot=Boot(kernel="/k", append="quiet")),
+    }
+    for field, value in {"order": "c", "once": "c", "menu": True}.items():
+        found[f"boot.{field}"] = change(SPEC, boot=change(Boot(), **{field: value}))
+    for field in ("balloon", "agent", "serial", "vnc", "vmgenid", "rng"):
+        found[field] = change(SPEC, **{field: False})
+    return found
+
+
+def test_a_change_of_any_field_changes_the_card():
+    cards = {field: vm_card(spec).text for field, spec in variants().items()}
+    seen = {vm_card(SPEC).text: "the spec itself"}
+    for field, text in cards.items():
+        assert text not in seen, f"{field} looks like {seen[text]}"
+        seen[text] = field
+
+
+def test_no_field_of_a_spec_was_forgotten_above():
+    covered = {field.partition(".")[0] for field in variants()}
+    assert covered == {field.name for field in dataclasses.fields(DomainSpec)}
+    for name, kind in {"memory": Memory, "cpu": CPU, "boot": Boot}.items():
+        parts = {f"{name}.{field.name}" for field in dataclasses.fields(kind)}
+        assert parts <= variants().keys()
+    for name, kind in {"disks": Disk, "nics": NIC}.items():
+        parts = {f"{name}.{field.name}" for field in dataclasses.fields(kind)} - {"nics.back"}
+        assert parts <= variants().keys()
+
+
+def test_devices_that_are_on_unless_switched_off_are_shown():
+    text = vm_card(SPEC).text
+    for words in ("balloon", "agent", "serial", "VNC", "generation id", "entropy"):
+        assert words in text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_quoted_in_every_card(text, read_html, harmless):
+    path = ExistingFile(text)
+    spec = DomainSpec(
+        name="x",
+        disks=(Disk(back=path), Disk(back=CatalogueImage(text))),
+        cdroms=(CDROM(text),),
+        boot=Boot(kernel=text, append=text),
+        cpu=CPU(model=text),
+    )
+    info = dataclasses.replace(INFO, name=text, spec=spec, accel_reason=text)
+    known = HostInfo(engine="qemu", binary=text, version=text, accel="tcg", accel_reason=text)
+    for card in (
+        vm_card(spec),
+        guest_card(info, "running"),
+        host_card(text, known, (text, text)),
+    ):
+        assert harmless(card.text)
+        assert harmless(read_html(card.html))
+
+
+@given(st.text())
+def test_any_name_is_quoted(read_html, harmless, name):
+    card = guest_card(dataclasses.replace(INFO, name=name), "paused")
+    assert harmless(card.text)
+    assert harmless(read_html(card.html))
+
+
+def test_text_and_html_say_the_same(read_html):
+    card = guest_card(INFO, "running")
+    html = read_html(card.html)
+    for line in card.text.splitlines()[1:]:
+        for fact in filter(None, line.split("  ")):
+            assert fact.strip() in html
+
+
+def test_the_accelerator_and_its_reason_are_on_the_guest_and_on_the_host():
+    known = HostInfo(engine="qemu", accel="tcg", accel_reason="no vmx here")
+    assert "tcg: KVM does not work here: no vmx" in guest_card(INFO, "running").text
+    assert "tcg: no vmx here" in host_card(None, known, ()).text
+
+
+def test_tcg_is_said_to_be_no_security_boundary_and_kvm_is_not():
+    tcg = HostInfo(engine="qemu", accel="tcg", accel_reason="because")
+    kvm = HostInfo(engine="qemu", accel="kvm", accel_reason="it works")
+    assert "no security boundary" in host_card(None, tcg, ()).text
+    assert "no security boundary" not in host_card(None, kvm, ()).text
+
+
+def test_a_host_of_which_nothing_is_known_says_so():
+    text = host_card(None, HostInfo(engine="qemu"), ()).text
+    assert "not known yet" in text
+    assert "None" not in text
+
+
+def test_an_old_state_says_how_old_it_is():
+    assert "running 3 min ago" in guest_card(INFO, "running", 200).text
+    assert "ago" not in guest_card(INFO, "running", 0.5).text.splitlines()[0]
+    assert "ago" not in guest_card(INFO, "running", None).text.splitlines()[0]
+
+
+@pytest.mark.parametrize("state", ["starting", "running", "paused", "shutdown", "crashed", "lost"])
+def test_each_state_is_a_word_and_not_a_colour_alone(state, read_html):
+    card = guest_card(INFO, state)
+    assert state in card.text.splitlines()[0]
+    assert state in read_html(card.html)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-5, "0 s"), (1.9, "1 s"), (200, "3 min"), (7300, "2 h"), (200000, "2 d")],
+)
+def test_a_length_of_time_has_one_unit(seconds, text):
+    assert ago(seconds) == text
+
+
+def test_looking_at_a_real_guest_asks_nobody(host, launch):
+    guest = launch(host.vm("looked").mem(64))
+    guest._control.monitor.execute = None  # whoever asks fails
+    assert "● running" in repr(guest)
+    assert "running" in guest._repr_html_()
+    assert "looked" in repr(host)
+    del guest._control.monitor.execute
+
+
+def test_the_card_of_a_guest_that_was_killed_says_so(host, launch):
+    guest = launch(host.vm("gone").mem(64))
+    guest._control.process.kill()
+    guest.wait("lost", timeout_s=60)
+    assert "✖ lost" in repr(guest)
+    assert "ended" in repr(guest)
