@@ -332,7 +332,7 @@ class Guest:
     def _card(self) -> Card:
         from kvmnb.display.cards import guest_card
 
-        return guest_card(self._control.info, self._control.state, None)
+        return guest_card(self._control.info, self._control.state, self._control.state_age_s)
 
 
 async def _pieces(source: bytes | str | os.PathLike[str]) -> AsyncIterator[bytes]:

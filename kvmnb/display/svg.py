@@ -25,6 +25,9 @@ MOST_SERIES = 12
 
 MOST_MARKS = 40
 
+MOST_VALUE = 1e30
+"""Above this, no counter's value; what is drawn from it would overflow."""
+
 WIDTH = 720.0
 LEFT, RIGHT = 58.0, 14.0
 PLOT_HEIGHT = 86.0
@@ -101,7 +104,8 @@ def charts(panels: Sequence[Panel], marks: Sequence[Mark] = ()) -> Html:
     pieces: list[Html] = []
     for panel in panels:
         pieces.append(_panel(panel, span, top, points))
-        pieces += _mark_lines(marks, span, top + HEADING)
+        if marks:
+            pieces.append(_mark_lines(marks, span, top + HEADING))
         top += HEADING + PLOT_HEIGHT + GAP
     last = top - GAP
     pieces += rows
@@ -146,10 +150,11 @@ def _finite(panel: Panel) -> Panel:
     kept = []
     for series in panel.series:
         pairs = list(zip(series.times, series.values, strict=False))
-        values = [v if v is not None and math.isfinite(v) else None for _, v in pairs]
+        # false for what is no number, too
+        values = [v if v is not None and abs(v) <= MOST_VALUE else None for _, v in pairs]
         if any(value is not None for value in values):
             kept.append(Series(series.label, [time for time, _ in pairs], values))
-    return Panel(panel.title, panel.unit, tuple(kept))
+    return Panel(printable(panel.title), panel.unit, tuple(kept))
 
 
 def thin(points: Sequence[Point], most: int) -> list[Point]:
@@ -275,14 +280,10 @@ def _mark_labels(marks: Sequence[Mark], span: _Span) -> tuple[list[Html], float]
     return pieces, 4 + len(ends) * MARK_ROW
 
 
-def _mark_lines(marks: Sequence[Mark], span: _Span, top: float) -> Iterator[Html]:
-    for mark in marks:
-        x = span.x(mark.time_s)
-        yield element(
-            "g",
-            element("title", f"{mark.label}: {_clock(mark.time_s)} UTC"),
-            _line(x, top, x, top + PLOT_HEIGHT, 0.55, "3 3"),
-        )
+def _mark_lines(marks: Sequence[Mark], span: _Span, top: float) -> Html:
+    """Return all upright lines of one chart, as one path: there may be many."""
+    lines = "".join(f"M{span.x(mark.time_s):.1f} {top:.1f}v{PLOT_HEIGHT:g}" for mark in marks)
+    return element("path", d=lines, stroke="currentColor", opacity="0.55", stroke_dasharray="3 3")
 
 
 def _time_axis(span: _Span, y: float) -> Html:
@@ -311,14 +312,9 @@ def _clock(time_s: float) -> str:
     return datetime.fromtimestamp(time_s, UTC).strftime("%H:%M:%S")
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, opacity: float, dashes: str = "") -> Html:
-    return element(
-        "path",
-        d=f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}",
-        stroke="currentColor",
-        opacity=f"{opacity:g}",
-        stroke_dasharray=dashes or None,
-    )
+def _line(x1: float, y1: float, x2: float, y2: float, opacity: float) -> Html:
+    path = f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"
+    return element("path", d=path, stroke="currentColor", opacity=f"{opacity:g}")
 
 
 def _text(x: float, y: float, text: str | Html, **attributes: str) -> Html:

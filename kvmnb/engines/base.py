@@ -200,6 +200,11 @@ class GuestControl(Protocol):
         ...
 
     @property
+    def state_age_s(self) -> float | None:
+        """How long ago the state was confirmed; ``None`` while every change is heard of."""
+        ...
+
+    @property
     def history(self) -> tuple[Mapping[str, str], ...]:
         """What changed the guest, newest last: keys ``verb``, ``qmp``, ``hmp``, ``virsh``."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from kvmnb.errors import ImageError, SpecError
 from kvmnb.images.header import Header, peek
@@ -34,7 +34,7 @@ class Added:
 
     def path(self, name: str) -> str:
         """Return the file's path, as it was when added."""
-        return self._load()[name]["path"]
+        return str(self._load()[name]["path"])
 
     def find(self, name: str) -> Image | None:
         """Return a user's image, or ``None`` for an unknown name.
@@ -93,7 +93,7 @@ class Added:
             self._save(known)
         return found
 
-    def _load(self) -> dict[str, dict[str, str]]:
+    def _load(self) -> dict[str, dict[str, Any]]:
         try:
             content = json.loads(self._where.read_text(encoding="utf-8", errors="surrogateescape"))
         except FileNotFoundError:
@@ -102,9 +102,9 @@ class Added:
             raise ImageError(str(self._where), f"cannot be read: {error}; remove it") from error
         if not isinstance(content, dict):
             raise ImageError(str(self._where), "is damaged; remove it")
-        return cast("dict[str, dict[str, str]]", content)
+        return cast("dict[str, dict[str, Any]]", content)
 
-    def _save(self, known: dict[str, dict[str, str]]) -> None:
+    def _save(self, known: dict[str, dict[str, Any]]) -> None:
         from kvmnb.images.store import write_json
 
         write_json(self._where, known)

@@ -123,7 +123,7 @@ def same(path: Path, known: dict[str, Any]) -> bool:
     try:
         if identity(path) == known["identity"]:
             return True
-        return path.stat().st_size == known["size"] and digest_of(path) == known["sha256"]
+        return path.stat().st_size == known["size"] and digest_of(path) == str(known["sha256"])
     except OSError:
         return False
 
@@ -144,8 +144,8 @@ def in_use(path: Path) -> bool:
         # struct flock of x86-64 and every other 64-bit Linux: type, whence, start, length, pid
         layout = "hhqqi4x"
         ask = struct.pack(layout, fcntl.F_WRLCK, os.SEEK_SET, 100, 200, 0)
-        answer = struct.unpack(layout, fcntl.fcntl(fd, fcntl.F_OFD_GETLK, ask))
-        return bool(answer[0] != fcntl.F_UNLCK)
+        kind: int = struct.unpack(layout, fcntl.fcntl(fd, fcntl.F_OFD_GETLK, ask))[0]
+        return kind != fcntl.F_UNLCK
     except OSError:
         return False
     finally:

@@ -119,10 +119,10 @@ class HostView(LiveWidget):
             self._fresh.append(row)
             if self._sending is None:
                 loop = asyncio.get_running_loop()
-                self._sending = loop.call_later(GATHER_S, self._send)
+                self._sending = loop.call_later(GATHER_S, self._send_rows)
         self._tell_guests()
 
-    def _send(self) -> None:
+    def _send_rows(self) -> None:
         self._sending = None
         rows, self._fresh = b"".join(self._fresh), []
         self._tell({"kind": "rows"}, rows)

@@ -176,7 +176,9 @@ class Visit:
     def settle(self) -> None:
         """Wait until the notebook is loaded and its kernel is there."""
         self.wait("window.jupyterapp?.shell?.currentWidget?.content?.widgets?.length")
-        self.wait("jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status == 'idle'")
+        self.wait(
+            "jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status == 'idle'"
+        )
 
 
 @pytest.fixture(scope="module")

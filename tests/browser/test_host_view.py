@@ -21,7 +21,7 @@ Host().view()
 def guests():
     """Guests of this process, which the page's kernel finds."""
     host = Host()
-    names = {"web": 2, "db": 1, "<b>odd</b>": 1}
+    names = {"web": 2, "db": 1, "<b>odd": 1}
     started = {
         name: host.vm(name).mem(64).smp(count).start(wait="running")
         for name, count in names.items()
@@ -45,9 +45,7 @@ def test_guests_come_and_go_and_can_be_told_what_to_do(lab, visit, guests, pictu
     expect(row(page, "db")).to_contain_text("paused")
     assert guests["db"].refresh() == "paused"
     expect(page.locator(".kvmnb-said")).to_contain_text("virsh suspend db")
-    visit.points(
-        ".kvmnb-guests tr[data-points]", 60 if os.environ.get("KVMNB_SCREENSHOTS") else 3
-    )
+    visit.points(".kvmnb-guests tr[data-points]", 60 if os.environ.get("KVMNB_SCREENSHOTS") else 3)
     page.locator(".kvmnb-host").screenshot(path=pictures / "host-view.png")
     expect(page.locator(".kvmnb-host b")).to_have_count(1)  # of the line at its foot, no name's
     guests["web"].destroy()

@@ -22,6 +22,15 @@ def names(page):
     return {each["name"]: each["state"] for each in told[-1]} if told else {}
 
 
+def show_and_close(host, shown):
+    """Show a view and close it; return a weak reference to it."""
+    view = host.view()
+    page = shown(view)
+    until(lambda: "one" in names(page))
+    view.close()
+    return weakref.ref(view)
+
+
 def test_making_a_view_does_nothing(host):
     threads, known = threading.active_count(), len(instances)
     view = host.view()
@@ -92,14 +101,7 @@ def test_buttons_act_on_the_guest_of_their_row(host, launch, shown):
 def test_nothing_is_left_of_views_that_are_closed(host, launch, shown):
     guest = launch(host.vm("one").mem(64))
     known, threads = len(instances), threading.active_count()
-    gone = []
-    for _ in range(20):
-        view = host.view()
-        page = shown(view)
-        until(lambda page=page: "one" in names(page))
-        view.close()
-        gone.append(weakref.ref(view))
-    del view, page
+    gone = [show_and_close(host, shown) for _ in range(20)]
     shown.views.clear()
     until(lambda: sampler().guests == 0)
     gc.collect()
@@ -109,7 +111,7 @@ def test_nothing_is_left_of_views_that_are_closed(host, launch, shown):
 
 
 def test_its_picture_is_a_table_of_what_it_showed(host, launch, shown):
-    launch(host.vm("<b>one</b>").mem(64))
+    launch(host.vm("<b>one").mem(64))
     view = host.view()
     page = shown(view)
     page.wait("rows", 3)

@@ -73,6 +73,7 @@ class QemuControl:
         self.folder, self.roots, self.record = folder, roots, record
         self._info = record.info(folder)
         self._state: State = "starting"
+        self._confirmed = time.monotonic()
         self.hub = EventHub(self._info.name)
         self.monitor = Monitor(folder.run, self._on_qmp_event)
         self.agent = Agent(folder.run)
@@ -98,6 +99,12 @@ class QemuControl:
     @property
     def state(self) -> State:
         return self._state
+
+    @property
+    def state_age_s(self) -> float | None:
+        if self.monitor.hears_events or self.process.exited.is_set():
+            return None
+        return time.monotonic() - self._confirmed
 
     @property
     def history(self) -> tuple[Mapping[str, str], ...]:
@@ -221,6 +228,7 @@ class QemuControl:
         if not self.process.exited.is_set():
             status = await self.qmp("query-status")
             self._state = _STATES.get(status["status"], "running")
+            self._confirmed = time.monotonic()
         return self._state
 
     async def ready(self, timeout_s: float | None, progress: Progress | None) -> None:

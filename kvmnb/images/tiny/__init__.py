@@ -10,4 +10,4 @@ from __future__ import annotations
 __all__ = ["SYSTEM_PACKAGES"]
 
 SYSTEM_PACKAGES = ("apt", "dpkg", "e2fsprogs", "qemu-utils", "zstd")
-"""What the host must have installed; all else is fetched into a private folder and not installed."""
+"""What the host must have installed. All else is fetched into a private folder."""

@@ -86,7 +86,7 @@ class Elf:
     def _offset(self, address: int) -> int:
         for kind, _, offset, start, _, size, _, _ in self._segments:
             if kind == PT_LOAD and start <= address < start + size:
-                return offset + address - start
+                return int(offset + address - start)
         raise ValueError("an address outside of the ELF file")
 
     def _text(self, offset: int) -> str:

@@ -43,7 +43,7 @@ def run(
     tick: Tick | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    stdin: bytes | None = None,
+    stdin: bytes = b"",
 ) -> bytes:
     """Run a tool and return what it wrote to its standard output.
 
@@ -52,6 +52,7 @@ def run(
     HostError    the tool is not installed
     ImageError   it failed, with its last lines, or took longer than `limit_s`
     """
+    import contextlib
     import shutil
     import signal
     import subprocess
@@ -66,40 +67,37 @@ def run(
         package = PACKAGE_OF.get(name, name)
         raise HostError(f"{name} is not installed", f"sudo apt-get install -y {package}")
     # files, not pipes: a tool that writes much never waits for us
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        feed = tempfile.TemporaryFile() if stdin is not None else None
-        if feed is not None and stdin is not None:
-            feed.write(stdin)
-            feed.seek(0)
+    with contextlib.ExitStack() as files:
+        out, err = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+        feed = files.enter_context(tempfile.TemporaryFile())
+        feed.write(stdin)
+        feed.seek(0)
         process = subprocess.Popen(
             [binary, *words[1:]],
-            stdin=feed if feed is not None else subprocess.DEVNULL,
+            stdin=feed,
             stdout=out,
             stderr=err,
             cwd=cwd,
             env=variables,
             start_new_session=True,
         )
-        if feed is not None:
-            feed.close()
         end = time.monotonic() + limit_s
         try:
-            while True:
-                try:
-                    code = process.wait(TICK_S)
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(TICK_S)
                     break
-                except subprocess.TimeoutExpired:
-                    if tick is not None:
-                        tick()
-                    if time.monotonic() > end:
-                        raise ImageError(name, f"took longer than {limit_s:.0f} s") from None
+                if tick is not None:
+                    tick()
+                if time.monotonic() > end:
+                    raise ImageError(name, f"took longer than {limit_s:.0f} s")
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         out.seek(0)
         answer = out.read()
-        if code:
+        if code := process.returncode:
             err.seek(0)
             said = (err.read() + answer).decode("utf-8", "replace").strip().splitlines()
             raise ImageError(name, "failed: " + "\n".join(said[-6:] or [f"exit code {code}"]))

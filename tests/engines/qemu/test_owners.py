@@ -1,0 +1,241 @@
+"""Who a guest belongs to: it outlives its kernel, is found again, and is reaped in the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kvmnb import Host
+from kvmnb.engines.qemu.folders import Roots
+
+LIMIT_S = 30.0
+
+
+class Kernel:
+    """Another process that uses kvmnb, as a notebook's kernel does; it can be killed."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-i", "-q", "-c", "import sys; sys.ps1 = sys.ps2 = ''; import kvmnb"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def __call__(self, code: str) -> str:
+        """Run a line and return what it printed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{code}\nprint('\\x04')\n")
+        self._process.stdin.flush()
+        lines: list[str] = []
+        while (line := self._process.stdout.readline()) and "\x04" not in line:
+            lines.append(line)
+        assert line, "".join(lines)
+        return "".join(lines).strip()
+
+    def send(self, code: str) -> None:
+        """Start on a line without waiting for it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{code}\n")
+        self._process.stdin.flush()
+
+    def ended(self) -> None:
+        """Wait until something has killed it."""
+        self._process.wait(LIMIT_S)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        self.kill()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
+
+
+@pytest.fixture
+def kernel() -> Iterator[Callable[[], Kernel]]:
+    """Start other kernels."""
+    started: list[Kernel] = []
+
+    def start() -> Kernel:
+        started.append(Kernel())
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.close()
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for another process's doing."""
+    end = time.monotonic() + LIMIT_S
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def start(name: str, options: str = "") -> str:
+    return (
+        f"g = kvmnb.Host().vm({name!r}).mem(32).start(wait='running'{options}); print(g.info.pid)"
+    )
+
+
+def alive(pid: int) -> bool:
+    try:
+        return b") Z" not in Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+
+
+def gone(name: str) -> bool:
+    folder = Roots.from_environment().guest(name)
+    return not folder.run.exists() and not folder.state.exists()
+
+
+def test_a_guest_outlives_its_kernel_and_is_found_again(kernel, host):
+    first = kernel()
+    pid = int(first(start("found")))
+    first.kill()
+    assert alive(pid)
+    guest = host.guests["found"]
+    assert guest.info.pid == pid
+    assert guest.hmp("info name").strip() == "found"
+    guest.suspend()
+    guest.destroy()
+    assert gone("found")
+
+
+def test_two_kernels_use_one_guest_at_once(kernel, host):
+    first, second = kernel(), kernel()
+    pid = first(start("shared"))
+    assert second("g = kvmnb.Host().guests['shared']; print(g.info.pid)") == pid
+    for each in (first, second, first, second):
+        assert "running" in each("print(g.hmp('info status'))")
+    second("g.suspend()")
+    assert first("print(g.refresh())") == "paused"
+    guest = host.guests["shared"]
+    with guest.listen() as events:  # a third process: it hears no events, it has to look
+        first("g.resume()")
+        assert events.get(timeout=LIMIT_S).kind == "resumed"
+    first.kill()
+    assert "running" in second("print(g.hmp('info status'))")
+    guest.destroy()
+
+
+def test_the_kernel_killed_in_the_middle_of_a_command_leaves_a_guest_that_answers(kernel, booted):
+    other = kernel()
+    other(f"g = kvmnb.Host().guests[{booted.name!r}]")
+    assert other("print(g.run('echo 1').stdout)") == "1"
+    thread = "threading.Thread(target=g.run, args=('sleep 2',), daemon=True).start()"
+    other(f"import threading; {thread}")
+    assert booted.run("echo 2").stdout == "2\n"
+    other.kill()
+    assert booted.run("echo 3").stdout == "3\n"
+
+
+def test_keep_0_ends_the_guest_with_its_owner(kernel):
+    other = kernel()
+    pid = int(other(start("short", ", keep=0")))
+    other.kill()
+    until(lambda: not alive(pid) and gone("short"))
+
+
+def test_a_guest_is_kept_while_any_owner_lives(kernel):
+    first, second = kernel(), kernel()
+    pid = int(first(start("both", ", keep=0")))
+    second("g = kvmnb.Host().guests['both']")
+    first.kill()
+    # the reaper has seen the first owner go once it has removed its entry
+    owners = Roots.from_environment().guest("both").owners
+    until(lambda: len(list(owners.iterdir())) == 1)
+    assert alive(pid)
+    second.kill()
+    until(lambda: not alive(pid) and gone("both"))
+
+
+def test_a_kept_guest_is_reaped_on_demand_only_when_nobody_owns_it(kernel, host):
+    other = kernel()
+    pid = int(other(start("kept", ", keep='forever'")))
+    assert "kept" not in host.guests.reap()
+    other.kill()
+    until(lambda: not alive(other.pid))
+    assert alive(pid)
+    assert "kept" in host.guests.reap()
+    assert not alive(pid)
+    assert gone("kept")
+
+
+def test_an_overlay_goes_with_its_guest(kernel):
+    other = kernel()
+    line = start("overlay", ", keep=0").replace(".mem(32)", ".mem(32).disk(size='8M')")
+    pid = int(other(line))
+    assert (Roots.from_environment().guest("overlay").state / "disk0.qcow2").exists()
+    other.kill()
+    until(lambda: not alive(pid) and gone("overlay"))
+
+
+def test_a_reaper_that_is_killed_is_replaced_at_the_next_start(kernel, host):
+    other = kernel()
+    pid = int(other(start("reaped", ", keep=0")))
+    run = Roots.from_environment().run
+    found = subprocess.run(
+        ["pgrep", "-f", f"reaper import main.*{run}"], capture_output=True, text=True, check=True
+    )
+    for reaper in found.stdout.split():
+        os.kill(int(reaper), signal.SIGKILL)
+    other.kill()
+    with host.vm("next").mem(32).start(wait="running"):
+        until(lambda: not alive(pid) and gone("reaped"))
+
+
+def test_a_starter_killed_at_any_moment_leaves_nothing_for_long(kernel, host):
+    for delay_s in (0.0, 0.01, 0.02, 0.04, 0.08):
+        other = kernel()
+        other("import os, signal, threading")
+        shot = f"threading.Timer({delay_s}, os.kill, (os.getpid(), signal.SIGKILL)).start()"
+        vm = "kvmnb.Host().vm('midway').mem(32).disk(size='8M').start(wait='running', keep=0)"
+        other.send(f"{shot}; {vm}")
+        other.ended()
+        with host.vm("waker").mem(32).start(wait="running"):
+            until(lambda: gone("midway") and "midway" not in host.guests)
+
+
+def test_a_damaged_record_is_no_guest_and_is_cleaned_away(kernel, host):
+    other = kernel()
+    pid = int(other(start("damaged", ", keep=0")))
+    record = Roots.from_environment().guest("damaged").record
+    record.write_text('{"version": 1, "spec')
+    assert "damaged" not in host.guests
+    other.kill()
+    until(lambda: not alive(pid) and gone("damaged"))
+
+
+def test_the_reaper_ends_when_there_is_nothing_to_watch_over(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with Host().vm("one").mem(32).start(wait="running"):
+        until(lambda: (tmp_path / "kvmnb/reaper.sock").exists())
+    until(lambda: list((tmp_path / "kvmnb").iterdir()) == [])
+
+
+@pytest.mark.parametrize("run", ["kvmnb", ".", "/", "/tmp", ""])
+def test_roots_that_are_not_kvmnbs_own_are_refused(run):
+    # what lies in a root without an owner is removed: no other folder may ever be one
+    with pytest.raises(ValueError, match="root of kvmnb's own"):
+        Roots(Path(run), Path("/tmp/kvmnb/guests-0"))
+    with pytest.raises(ValueError, match="root of kvmnb's own"):
+        Roots(Path("/tmp/kvmnb"), Path(run))
