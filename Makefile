@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 IN_JS := cd js && PATH="$(CURDIR)/.venv/bin:$$PATH"
 export PYTHON SYSTEM_PACKAGES
 
-.PHONY: help lab demo test check bench soak build clean ready-lab ready-test ready-bench tiny
+.PHONY: help lab demo test check bench soak build notebooks clean ready-lab ready-test ready-bench tiny
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -41,6 +41,9 @@ soak: ready-test tiny ## the long tests: hundreds of rounds, what is left behind
 
 build: ready-test ## build the widgets' JavaScript into kvmnb/widgets/static
 	$(IN_JS) npm run --silent build
+
+notebooks: ready-test tiny ## execute the notebooks and write them with static outputs
+	@.venv/bin/python tools/notebooks.py
 
 clean: ## remove .venv and everything made by these targets within the checkout
 	rm -rf .venv .make js/node_modules dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -70,7 +70,10 @@ class Command(Sequence[str]):
         return str(element("pre", body, class_="kvmnb-command", style=_PRE))
 
 
-_PRE = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.35"
+_PRE = (
+    "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.35;"
+    "font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:13px"
+)
 
 
 def _quoted(word: str) -> str:
