@@ -31,12 +31,12 @@ def serve(*, browser: bool, port: int) -> int:
     folder = _notebooks()
     print("preparing the tiny guest …", flush=True)
     Host().images.get("tiny")
-    argv = [sys.executable, "-m", "jupyter", "lab", f"--port={port}"]
+    argv = [sys.executable, "-m", "jupyterlab", f"--port={port}"]
     argv += [f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1"]
+    argv.append(f"--LabApp.default_url=/lab/tree/{QUICKSTART}")
     argv += ["--no-browser"] if not browser else []
     if os.geteuid() == 0:
         argv.append("--allow-root")
-    argv.append(str(folder / QUICKSTART))
     os.execv(sys.executable, argv)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 import tomllib
+import urllib.error
+import urllib.request
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -100,6 +105,60 @@ def test_the_installed_command_tells_its_verbs_from_an_empty_folder(installed, t
     told = run(installed / "env/bin/kvmnb", "--help", cwd=tmp_path, HOME=str(tmp_path)).stdout
     assert {"doctor", "lab", "demo", "ls", "rm", "reap", "image"} <= set(told.split())
     assert list(tmp_path.iterdir()) == []
+
+
+@contextlib.contextmanager
+def served(*argv: str | Path, cwd: Path) -> Iterator[str]:
+    """Run ``kvmnb lab`` until the block ends; give the address that it prints."""
+    process = subprocess.Popen(
+        [*argv, "lab", "--no-browser", "--port", "0"],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if (found := re.search(r"http://127\.0\.0\.1:\S+token=\w+", line)) is not None:
+                yield found[0]
+                break
+        else:
+            raise AssertionError("".join(said))
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def quickstart_at(address: str) -> str:
+    """Fetch the quickstart notebook from the Jupyter server at `address`."""
+    server, _, token = address.partition("/lab/tree/00_quickstart.ipynb?")
+    asked = f"{server}/api/contents/00_quickstart.ipynb?{token}"
+    until = time.monotonic() + 20
+    while True:  # the server tells its address an instant before it listens there
+        try:
+            with urllib.request.urlopen(asked) as answer:
+                return answer.read().decode()
+        except urllib.error.URLError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+@pytest.mark.guest
+def test_lab_opens_the_checkouts_quickstart_in_jupyterlab():
+    with served(sys.executable, "-m", "kvmnb", cwd=CHECKOUT) as address:
+        assert "A real guest in a notebook" in quickstart_at(address)
+
+
+@pytest.mark.guest
+def test_an_installed_lab_opens_a_copy_of_the_quickstart_made_where_it_is_run(installed, tmp_path):
+    with served(installed / "env/bin/kvmnb", cwd=tmp_path) as address:
+        assert "A real guest in a notebook" in quickstart_at(address)
+    assert [path.name for path in tmp_path.iterdir()] == ["kvmnb-notebooks"]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
