@@ -6,8 +6,6 @@ takes the power from control characters, `Html` that of ``<`` and ``&``.
 
 from __future__ import annotations
 
-import html
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 __all__ = ["Html", "element", "join", "printable", "table", "columns"]
@@ -49,6 +47,8 @@ def table(
 
 
 def _quoted(text: object) -> str:
+    import html
+
     return html.escape(printable(str(text), keep="\n\t"))
 
 
@@ -68,6 +68,8 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def _harmless(character: str) -> bool:
+    import unicodedata
+
     # Cc control, Cf format (directions, invisible), Cs lone surrogates, Zl and Zp line ends
     return unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 

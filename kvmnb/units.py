@@ -26,7 +26,7 @@ Size = int | str
 _UNIT = {"B": 1, "K": KIB, "M": MIB, "G": GIB, "T": 1 << 40}
 # the digits are bounded, since Python refuses to read thousands of them
 _NUMBER = r"\s*(\d{1,20}(?:\.\d{1,20})?)\s*"
-_SIZE = re.compile(_NUMBER + r"(?:([KMGT])(?:i?B)?|(B)|)\s*", re.IGNORECASE | re.ASCII)
+_SIZE = _NUMBER + r"(?:([KMGT])(?:i?B)?|(B)|)\s*"
 
 
 def size_bytes(size: Size, field: str = "size") -> int:
@@ -47,7 +47,7 @@ def size_bytes(size: Size, field: str = "size") -> int:
 
 
 def _read(size: str, field: str) -> int:
-    found = _SIZE.fullmatch(size)
+    found = re.fullmatch(_SIZE, size, re.IGNORECASE | re.ASCII)
     if found is None:
         raise SpecError(field, size, 'not a size; write a number of MiB, or "128M", "1G"')
     number, unit, byte = found.groups()
@@ -74,7 +74,7 @@ LONGEST_S = 100 * 365.25 * 86400
 """A hundred years; the kernel counts nanoseconds in 63 bits, which is thrice as long."""
 
 _SECONDS = {"ms": 0.001, "": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(_NUMBER + r"(ms|s|min|m|h|d|)\s*", re.ASCII)
+_DURATION = _NUMBER + r"(ms|s|min|m|h|d|)\s*"
 
 
 def duration_s(duration: Duration, field: str = "duration") -> float:
@@ -90,7 +90,7 @@ def duration_s(duration: Duration, field: str = "duration") -> float:
         if not 0 <= duration < LONGEST_S:  # false for what is not a number, too
             raise SpecError(field, duration, "must be a number of seconds from zero on")
         return float(duration)
-    found = _DURATION.fullmatch(duration)
+    found = re.fullmatch(_DURATION, duration, re.ASCII)
     if found is None:
         raise SpecError(
             field, duration, 'not a duration; write seconds, or "90 s", "15 min", "2 h"'

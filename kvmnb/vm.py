@@ -6,7 +6,7 @@ import dataclasses
 import os
 import stat
 from collections.abc import Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from kvmnb.compile.qemu import NIC_MODELS, laid_out
 from kvmnb.errors import SpecError
@@ -20,27 +20,29 @@ from kvmnb.spec.storage import CDROM, CatalogueImage, Disk, DiskBack, ExistingFi
 from kvmnb.units import Duration, Size, duration_s, size_bytes, size_mib
 
 if TYPE_CHECKING:
-    from kvmnb.display.cards import Command
+    from typing import Protocol
+
+    from kvmnb.display.command import Command
     from kvmnb.engines.base import Wait
     from kvmnb.engines.qemu.engine import QemuEngine
     from kvmnb.engines.qemu.facts import QemuFacts
     from kvmnb.guest import Guest
     from kvmnb.images.catalogue import Images
 
+    class _Host(Protocol):
+        """What a VM needs of the host it is described on."""
+
+        @property
+        def images(self) -> Images: ...
+        @property
+        def engine(self) -> QemuEngine: ...
+        @property
+        def keep(self) -> Duration: ...
+
+
 __all__ = ["VM"]
 
 FOREVER = "forever"
-
-
-class _Host(Protocol):
-    """What a VM needs of the host it is described on."""
-
-    @property
-    def images(self) -> Images: ...
-    @property
-    def engine(self) -> QemuEngine: ...
-    @property
-    def keep(self) -> Duration: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
@@ -255,7 +257,7 @@ class VM:
 
     def command(self) -> Command:
         """The exact QEMU command that `start` executes."""
-        from kvmnb.display.cards import Command
+        from kvmnb.display.command import Command
 
         return Command(self.host.engine.command(self.spec))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 __all__ = ["Opts", "Value"]
 
 Value = str | int | bool | None
@@ -20,7 +22,7 @@ class Opts:
     __slots__ = ("_text",)
 
     def __init__(
-        self, head: str | None = None, more: dict[str, Value] | None = None, /, **keys: Value
+        self, head: str | None = None, more: Mapping[str, Value] | None = None, /, **keys: Value
     ) -> None:
         if head is not None and "=" in head:
             raise ValueError(f"{head!r} would be read as a key and its value")

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import assert_never
 
 from kvmnb.compile.opts import Opts, Value
@@ -48,7 +47,7 @@ PCI_PLACES = 30
 NOT_ON_PCI = frozenset(
     {
         *("isa-serial", "vmgenid", "virtserialport"),
-        *("ide-hd", "ide-cd", "scsi-hd", "usb-storage"),
+        *("ide-hd", "ide-cd", "scsi-hd", "usb-bot"),
     }
 )
 """The devices used here that have a bus of their own, or none."""
@@ -74,12 +73,14 @@ def compile_qemu(spec: DomainSpec, runtime: Runtime) -> tuple[str, ...]:
         raise Unsupported(
             "qemu", f"machine={spec.machine!r}", "devices are laid out for pc and q35 boards only"
         )
-    argv = [runtime.qemu]
+    argv, devices = [runtime.qemu], []
     for option, value in _options(spec, runtime):
         argv.append(option)
         if value is not None:
             argv.append(str(value))
-    _check_devices(argv, runtime)
+        if option == "-device":
+            devices.append(argv[-1].split(",", 1)[0])
+    _check_devices(devices, runtime)
     return tuple(argv)
 
 
@@ -218,13 +219,12 @@ def _netdev(back: NetBack, id: str) -> Opts:
             assert_never(back)
 
 
-def _check_devices(argv: list[str], runtime: Runtime) -> None:
-    fronts = [value.split(",", 1)[0] for option, value in pairwise(argv) if option == "-device"]
-    for device in fronts:
+def _check_devices(devices: list[str], runtime: Runtime) -> None:
+    for device in devices:
         if device not in runtime.devices:
             hint = f"QEMU {'.'.join(map(str, runtime.version))} has no such device"
             raise Unsupported("qemu", f"device {device!r}", hint)
-    on_pci = sum(device not in NOT_ON_PCI for device in fronts)
+    on_pci = sum(device not in NOT_ON_PCI for device in devices)
     if on_pci > PCI_PLACES:
         raise SpecError(
             "devices", on_pci, f"the board has {PCI_PLACES} places; disks on bus scsi share one"

@@ -21,8 +21,9 @@ CACHE = {
     "unsafe": (False, True, True),
 }
 
-CONTROLLERS = {"sata": "ahci", "scsi": "virtio-scsi-pci", "usb": "qemu-xhci"}
-"""Buses that need a controller of their own, which is named after the bus."""
+CONTROLLERS = {"sata": "ich9-ahci", "scsi": "virtio-scsi-pci", "usb": "qemu-xhci"}
+"""Buses that need a controller of their own, which is named after the bus. Devices bear the names
+under which QEMU lists them: ``ahci`` is another word for ``ich9-ahci`` that no list has."""
 
 
 def disks(spec: DomainSpec, runtime: Runtime) -> Iterator[tuple[str, Opts]]:
@@ -37,7 +38,10 @@ def disks(spec: DomainSpec, runtime: Runtime) -> Iterator[tuple[str, Opts]]:
         direct, no_flush, write_cache = CACHE[disk.cache]
         yield from _blockdevs(id, file.path, file.format, disk.readonly, direct, no_flush)
         unit = taken[disk.bus] = taken.get(disk.bus, -1) + 1
-        place = ide.disk(unit) if disk.bus == "ide" else _bus(disk, unit)
+        if disk.bus == "usb":
+            # not usb-storage: it has a write cache whatever it is told (QEMU 7.2)
+            yield "-device", Opts("usb-bot", id=f"{id}-usb", bus="usb-bus.0")
+        place = ide.disk(unit) if disk.bus == "ide" else _bus(disk, unit, id)
         more: dict[str, Value] = {**place, "write-cache": write_cache}
         yield "-device", Opts(_FRONT[disk.bus], more, id=id, drive=id)
     for index, cdrom in enumerate(spec.cdroms):
@@ -52,7 +56,7 @@ _FRONT = {
     "sata": "ide-hd",
     "scsi": "scsi-hd",
     "nvme": "nvme",
-    "usb": "usb-storage",
+    "usb": "scsi-hd",
 }
 
 
@@ -70,7 +74,7 @@ def _blockdevs(
     yield "-blockdev", Opts(None, disk, driver=format, file=f"{id}-file")
 
 
-def _bus(disk: Disk, unit: int) -> dict[str, Value]:
+def _bus(disk: Disk, unit: int, id: str) -> dict[str, Value]:
     match disk.bus:
         case "sata":
             if unit > 5:
@@ -79,7 +83,7 @@ def _bus(disk: Disk, unit: int) -> dict[str, Value]:
         case "scsi":
             return {"bus": "scsi-bus.0", "scsi-id": unit}
         case "usb":
-            return {"bus": "usb-bus.0"}
+            return {"bus": f"{id}-usb.0", "lun": 0}
         case "nvme":
             return {"serial": f"kvmnb-{unit}"}
         case _:

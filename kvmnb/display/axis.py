@@ -11,6 +11,9 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 """Colours that colour-blind people can tell apart (Okabe and Ito, "Color Universal Design",
 2008), without black, which vanishes in a dark theme, and yellow, which does in a light one."""
 
+LEAST = 1e-12
+"""Below this an axis has nothing to show; steps of it would be lost in rounding."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -34,7 +37,7 @@ def scale(most: float, unit: str) -> Scale:
 
 def steps(most: float, count: int = 4) -> tuple[float, ...]:
     """Return about `count` round numbers from 0 to `most` or just above."""
-    if not most > 0 or math.isinf(most):
+    if not most > LEAST or math.isinf(most):
         return 0.0, 1.0
     rough = most / count
     power = 10.0 ** math.floor(math.log10(rough))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from kvmnb.markup import element, join, printable
@@ -79,6 +78,8 @@ _PRE = (
 def _quoted(word: str) -> str:
     """Return a word as bash reads it; what a terminal would obey is spelled out."""
     if printable(word) == word:
+        import shlex
+
         return shlex.quote(word)
     # ANSI-C quoting (bash manual, 3.1.2.4): also holds bytes that are not UTF-8
     return "$'" + "".join(map(_spelled, word)) + "'"

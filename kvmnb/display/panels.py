@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kvmnb.display.svg import Mark, Panel, Series
 from kvmnb.engines.base import Event, Sample
@@ -44,6 +45,15 @@ LAYOUT = (
 )
 
 
+GAP_S, GAP_STEPS = 1.5, 3.0
+
+MARKED = {
+    *("balloon", "paused", "resumed", "reset", "powerdown", "shutdown", "ended", "lost"),
+    *("guest_panicked", "watchdog", "block_io_error", "suspend", "wakeup"),
+}
+"""The events that are marked in charts; a recording's table has QEMU's others, too."""
+
+
 def series_label(device: str, name: str) -> str:
     """Return what a line is called: ``"net0 in"``."""
     return f"{device} {name}".strip()
@@ -82,9 +92,30 @@ def _series(
         values = found[device, metric]
         if metric == "process.swap" and not any(values):
             continue  # a line at zero on every chart tells nothing
-        whole = [*values, *[None] * (len(times) - len(values))]
-        made.append(Series(series_label(device, names[metric]), times, whole))
+        known = [(t, v) for t, v in zip(times, values, strict=False) if v is not None]
+        made.append(_line(series_label(device, names[metric]), known, _gap_s(times)))
     return tuple(made)
+
+
+def _gap_s(times: Sequence[float]) -> float:
+    """Return from which length on a time without readings is a gap.
+
+    Some sources are asked more seldom than samples are taken, which breaks no line.
+    """
+    steps = sorted(later - earlier for earlier, later in pairwise(times))
+    return max(GAP_S, GAP_STEPS * steps[len(steps) // 2]) if steps else GAP_S
+
+
+def _line(label: str, known: Sequence[tuple[float, float]], gap_s: float) -> Series:
+    times: list[float] = []
+    values: list[float | None] = []
+    for time, value in known:
+        if times and time - times[-1] > gap_s:
+            times.append(times[-1] + (time - times[-1]) / 2)
+            values.append(None)
+        times.append(time)
+        values.append(value)
+    return Series(label, times, values)
 
 
 def natural(device: str) -> tuple[str, int]:
@@ -94,10 +125,12 @@ def natural(device: str) -> tuple[str, int]:
 
 
 def event_marks(events: Iterable[Event]) -> tuple[Mark, ...]:
-    """Return the events as marks, in a word or two; of balloon changes in a row the last."""
+    """Return what matters of the events as marks; of balloon changes in a row the last."""
     marks: list[Mark] = []
     last = None
     for event in events:
+        if event.kind not in MARKED:
+            continue
         label = event.kind
         if event.kind == "balloon":
             actual = event.detail.get("actual")

@@ -24,6 +24,10 @@ _CLEAR = "rgba(0,0,0,0)"
 
 PANEL_PX = 150
 
+LABEL_ROWS = 3
+LETTER_SHARE = 6.5 / 640
+"""Of a chart's width, what a letter of a mark's label takes in a notebook of usual width."""
+
 
 def figure(table: pandas.DataFrame, marks: Sequence[Mark] = ()) -> go.Figure:
     """Return small charts on one time axis: memory, vCPUs, network, disk, QEMU's own memory.
@@ -59,7 +63,8 @@ def figure(table: pandas.DataFrame, marks: Sequence[Mark] = ()) -> go.Figure:
         )
         # each chart has a legend of its own, beside it
         shown.update_layout({_name("legend", row): {"y": domain[1], "yanchor": "top", "x": 1.01}})
-    _mark(shown, marks, len(charts))
+    span = table["time"].max() - table["time"].min()
+    _mark(shown, marks, len(charts), max(span.total_seconds(), 1e-3))
     shown.update_xaxes(gridcolor=_GRID, zeroline=False, linecolor=_GRID)
     shown.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID, rangemode="tozero", nticks=5)
     shown.update_xaxes(title_text="time (UTC)", row=len(charts), col=1)
@@ -118,13 +123,19 @@ def _lines(
         yield (f"{guest}: {label}" if several else label), groups[key]
 
 
-def _mark(shown: Any, marks: Sequence[Mark], charts: int) -> None:
+def _mark(shown: Any, marks: Sequence[Mark], charts: int, span_s: float) -> None:
     line = {"color": _TEXT, "width": 1, "dash": "dot"}
-    for index, mark in enumerate(marks):
+    ends_s = [float("-inf")] * LABEL_ROWS
+    for mark in sorted(marks, key=lambda mark: mark.time_s):
         time = datetime.fromtimestamp(mark.time_s, UTC)
         for row in range(1, charts + 1):
             axes = {"xref": _name("x", row), "yref": f"{_name('y', row)} domain"}
             shown.add_shape(type="line", x0=time, x1=time, y0=0, y1=1, line=line, **axes)
+        half_s = (len(mark.label) + 2) * LETTER_SHARE * span_s / 2
+        free = [row for row, end_s in enumerate(ends_s) if end_s <= mark.time_s - half_s]
+        if not free:
+            continue  # no room: its line still stands
+        ends_s[free[0]] = mark.time_s + half_s
         shown.add_annotation(
             x=time,
             y=1,
@@ -134,8 +145,7 @@ def _mark(shown: Any, marks: Sequence[Mark], charts: int) -> None:
             showarrow=False,
             xanchor="center",
             yanchor="bottom",
-            # names that would lie upon each other take turns in two rows
-            yshift=18 + 14 * (index % 2),
+            yshift=18 + 13 * free[0],
             font={"size": 11},
         )
 

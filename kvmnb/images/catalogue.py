@@ -85,7 +85,7 @@ class Images:
         return (TINY, *ENTRIES, *self._added.names())
 
     def __contains__(self, name: object) -> bool:
-        return name in self.names()
+        return name == TINY or name in self.names()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())

@@ -137,7 +137,8 @@ def in_use(path: Path) -> bool:
     import struct
 
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        # to read, since images are read-only files: asking after a lock takes no right to write
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:
@@ -164,6 +165,9 @@ def remove(folder: Path, name: str) -> None:
     place = folder / name
     if name in {"", ".", ".."} or "/" in name or not folder.is_absolute():
         raise ImageError(name, "is not the name of a folder here")
+    if place.is_symlink():
+        place.unlink()  # what it points to belongs to somebody else
+        return
     if not place.is_dir():
         raise ImageError(name, "is not here; there is nothing to remove")
     with locked(place):

@@ -219,18 +219,6 @@ def _answer(response: http.client.HTTPResponse, offset: int) -> tuple[Answer, in
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follow a redirect only to where we would have gone ourselves."""
 
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        check_url(newurl)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
     def http_error_302(
         self,
         req: urllib.request.Request,
@@ -240,7 +228,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
     ) -> object:
         where = headers.get("Location") or headers.get("URI") or ""
-        check_url(urllib.parse.urljoin(req.full_url, where))
+        try:
+            check_url(urllib.parse.urljoin(req.full_url, where))
+        except Refused:
+            fp.close()
+            raise
         return super().http_error_302(req, fp, code, msg, headers)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302

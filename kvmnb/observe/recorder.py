@@ -65,7 +65,8 @@ class Recorder:
     @property
     def events(self) -> tuple[Event, ...]:
         """What happened so far, oldest first."""
-        return _copy(self._events)
+        # QEMU holds back some events, the balloon's too, and tells them later with their times
+        return tuple(sorted(_copy(self._events), key=lambda event: event.time_s))
 
     async def start(self) -> None:
         """Take a sample and go on collecting.

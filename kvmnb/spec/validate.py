@@ -8,7 +8,7 @@ from kvmnb.errors import SpecError
 
 __all__ = ["choice", "kind", "kinds", "mac", "name", "path", "positive", "switch", "text"]
 
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.ASCII)
+_MAC = r"[0-9a-f]{2}(:[0-9a-f]{2}){5}"
 
 NAME_LIMIT = 64
 """Characters in a guest's name: libvirt sets no limit, a socket's path of 107 bytes does."""
@@ -103,7 +103,7 @@ def _suggest(value: object, allowed: tuple[str, ...]) -> str:
 def mac(field: str, value: object) -> str:
     """Return a card's own address in QEMU's spelling: six lower-case octets with colons."""
     given = text(field, value).lower().replace("-", ":")
-    if _MAC.fullmatch(given) is None:
+    if re.fullmatch(_MAC, given, re.ASCII) is None:
         raise SpecError(field, value, "not six octets such as 52:54:00:12:34:56")
     if int(given[:2], 16) & 1:
         raise SpecError(field, value, "is a group address (its first octet is odd)")

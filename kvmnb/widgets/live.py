@@ -17,6 +17,7 @@ import anywidget
 import traitlets
 
 from kvmnb import portal
+from kvmnb.markup import Html, element
 
 if TYPE_CHECKING:
     from kvmnb.widgets.still import Snapshot
@@ -32,8 +33,11 @@ MOST_UNANSWERED = 3
 MOST_UNSEEN = 6
 """So many heartbeats are waited for the first page, since a display comes before its page."""
 
+PICTURE_BEATS = 6
+"""After so many heartbeats the still picture in the notebook is renewed."""
+
 MOST_PAGES = 32
-MOST_DISPLAYS = 32
+MOST_DISPLAYS = 8
 
 _UNSEEN = ""
 """Stands for the page that a display is expected to bring."""
@@ -45,6 +49,25 @@ STATIC = Path(__file__).parent / "static"
 def _static(name: str) -> str:
     # a string and not a path: anywidget would watch the file, and keep every view alive for it
     return (STATIC / name).read_text(encoding="utf-8")
+
+
+_SWAP = """\
+.jp-OutputArea-child:has(.kvmnb) + .jp-OutputArea-child:has(.kvmnb-stand-in),
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .kvmnb-stand-in):not(:has(.kvmnb)) {display: none}
+"""
+"""Of a live view and the picture behind it JupyterLab shows one: the view while it lives."""
+
+
+def _stand_in(still: Snapshot) -> dict[str, str]:
+    style = element("style", Html(_SWAP))
+    html = element("div", style, Html(still.html), class_="kvmnb-stand-in")
+    return {"text/plain": still.text, "text/html": str(html)}
+
+
+def _kernel() -> Any:
+    """Return the kernel that this process is, or ``None``."""
+    module = sys.modules.get("ipykernel.kernelbase")
+    return module.Kernel.instance() if module and module.Kernel.initialized() else None
 
 
 class LiveWidget(anywidget.AnyWidget):
@@ -68,6 +91,7 @@ class LiveWidget(anywidget.AnyWidget):
         self._displays: deque[str] = deque(maxlen=MOST_DISPLAYS)
         self._working = False
         self._heartbeat: asyncio.TimerHandle | None = None
+        self._beats = 0
         self._kernel_free = True
         self._closed = False
         self._opening = threading.RLock()
@@ -184,6 +208,7 @@ class LiveWidget(anywidget.AnyWidget):
             return
         self._working = True
         self._kernel_free = True
+        self._beats = 0
         self._heartbeat = asyncio.get_running_loop().call_later(HEARTBEAT_S, self._beat)
         self._begin()
 
@@ -210,6 +235,10 @@ class LiveWidget(anywidget.AnyWidget):
             return
         self._ask_kernel()
         self._tell({"kind": "ping"})
+        # the first soon: a notebook may be saved at any time
+        if self._beats % PICTURE_BEATS == 0:
+            self._renew_picture()
+        self._beats += 1
         self._heartbeat = asyncio.get_running_loop().call_later(HEARTBEAT_S, self._beat)
 
     def _ask_kernel(self) -> None:
@@ -217,11 +246,10 @@ class LiveWidget(anywidget.AnyWidget):
 
         Where comm messages wait for the cell that runs, no answer means nothing.
         """
-        module = sys.modules.get("ipykernel.kernelbase")
-        if module is None or not module.Kernel.initialized():
-            return
-        self._kernel_free = False
-        module.Kernel.instance().io_loop.add_callback(self._kernel_is_free)
+        kernel = _kernel()
+        if kernel is not None:
+            self._kernel_free = False
+            kernel.io_loop.add_callback(self._kernel_is_free)
 
     def _kernel_is_free(self) -> None:
         self._kernel_free = True
@@ -229,15 +257,25 @@ class LiveWidget(anywidget.AnyWidget):
     # -- shown ----------------------------------------------------------------------------
 
     def _ipython_display_(self, **_: object) -> None:
-        """Show it, in a place that can be brought up to date when the view is over."""
+        """Show it, and behind it the still picture that stands in for it without a kernel.
+
+        They are two outputs, since JupyterLab shows nothing but an error for a widget that is no
+        more, whatever else its output holds; and so the picture can be renewed while the live
+        view stays as it is.
+        """
         from IPython.display import display
 
-        data, metadata = self._repr_mimebundle_()
+        still = self.snapshot()
+        if self._closed or _kernel() is None:
+            display({"text/plain": still.text, "text/html": still.html}, raw=True)  # type: ignore[no-untyped-call]
+            return
+        live: Any = super()._repr_mimebundle_()
+        data = {**live[0], "text/plain": still.text.partition("\n")[0]}
+        display(data, metadata=live[1], raw=True)  # type: ignore[no-untyped-call]
         display_id = uuid.uuid4().hex
+        display(_stand_in(still), raw=True, display_id=display_id)  # type: ignore[no-untyped-call]
         self._displays.append(display_id)
-        display(data, metadata=metadata, raw=True, display_id=display_id)  # type: ignore[no-untyped-call]
-        if not self._closed:
-            portal.loop().call_soon_threadsafe(self._expect_page)
+        portal.loop().call_soon_threadsafe(self._expect_page)
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the live view, and its still picture for where no kernel is."""
@@ -251,21 +289,17 @@ class LiveWidget(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return self.snapshot().text
 
-    def _redisplay(self) -> None:
-        """Put the newest still picture where the view was shown; notebooks are saved with it."""
-        module = sys.modules.get("IPython")
-        shell = module.get_ipython() if module is not None else None
-        if not self._displays or getattr(shell, "kernel", None) is None:
+    def _renew_picture(self) -> None:
+        """Put the newest still picture behind the view; notebooks are saved with it."""
+        if not self._displays or _kernel() is None:
             return
         from IPython.display import publish_display_data
 
-        data, metadata = self._repr_mimebundle_()
+        data = _stand_in(self.snapshot())
         for display_id in self._displays:
             place = {"display_id": display_id}
             # in a context without a cell of its own, so that it belongs to the one that runs
-            contextvars.Context().run(
-                publish_display_data, data, metadata, transient=place, update=True
-            )
+            contextvars.Context().run(publish_display_data, data, transient=place, update=True)
 
     # -- its end --------------------------------------------------------------------------
 
@@ -283,7 +317,7 @@ class LiveWidget(anywidget.AnyWidget):
         if self._own_layout is not None:
             self._own_layout.close()
         if shown:
-            self._redisplay()
+            self._renew_picture()
 
     async def _asleep(self) -> None:
         self._sleep()

@@ -107,7 +107,7 @@ class GuestView(LiveWidget):
         self._ended = True
         self._tell_changes()
         self._sleep()
-        self._redisplay()
+        self._renew_picture()
 
     def _on_event(self, event: Event) -> None:
         word = mark(event)

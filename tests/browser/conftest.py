@@ -88,6 +88,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     root = tmp_path_factory.mktemp("lab")
     folder, log = root / "books", root / "server.log"
     folder.mkdir()
+    # JupyterLab asks its makers for news unless told not to
+    quiet = root / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    quiet.parent.mkdir(parents=True)
+    quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
     token = secrets.token_hex(16)
     environment = os.environ | {name: str(root / part) for name, part in SETTINGS.items()}
     environment["JUPYTER_TOKEN"] = token
@@ -140,6 +144,9 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+_CELLS = "window.jupyterapp?.shell?.currentWidget?.content?.widgets?.length"
+
+
 @dataclass
 class Visit:
     """A notebook that is open in a page."""
@@ -175,7 +182,7 @@ class Visit:
 
     def settle(self) -> None:
         """Wait until the notebook is loaded and its kernel is there."""
-        self.wait("window.jupyterapp?.shell?.currentWidget?.content?.widgets?.length")
+        self.wait(_CELLS)
         self.wait(
             "jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status == 'idle'"
         )
@@ -186,7 +193,7 @@ def visit(lab: Lab, browser: Browser) -> Iterator[Callable[..., Visit]]:
     """Open a notebook in a page of its own, from which no other host is ever reached."""
     with contextlib.ExitStack() as stack:
 
-        def open_(book: Path, **options: Any) -> Visit:
+        def open_(book: Path, *, kernel: bool = True, **options: Any) -> Visit:
             options.setdefault("viewport", {"width": 1280, "height": 1000})
             context = browser.new_context(**options)
             stack.callback(context.close)
@@ -194,8 +201,18 @@ def visit(lab: Lab, browser: Browser) -> Iterator[Callable[..., Visit]]:
             context.set_default_timeout(PATIENCE_MS)
             visit = Visit(context.new_page())
             visit.page.on("websocket", lambda socket: _keep(socket, visit.frames))
-            visit.page.goto(f"{lab.url}lab/tree/{book.name}?token={lab.token}")
-            visit.settle()
+            if kernel:
+                visit.page.goto(f"{lab.url}lab/tree/{book.name}?token={lab.token}")
+                visit.settle()
+            else:
+                visit.page.goto(f"{lab.url}lab?reset&token={lab.token}")
+                visit.wait("window.jupyterapp?.commands?.hasCommand('docmanager:open')")
+                visit.do(
+                    "docmanager:open",
+                    path=book.name,
+                    kernelPreference={"shouldStart": False, "autoStartDefault": False},
+                )
+                visit.wait(_CELLS)
             return visit
 
         yield open_

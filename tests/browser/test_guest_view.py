@@ -60,6 +60,7 @@ def test_every_chart_gets_points(seen):
         expect(chart.locator(".kvmnb-value").first).to_have_text(re.compile(r"\d"))
     expect(view.locator(".kvmnb-name")).to_have_text("seen")
     expect(state(seen)).to_have_text(re.compile("running"))
+    expect(seen.page.locator(".kvmnb-still")).not_to_be_visible()
 
 
 def test_an_update_of_ten_series_is_under_a_kilobyte_on_the_wire(seen):
@@ -125,15 +126,21 @@ def test_a_guest_that_is_killed_is_lost_at_once_and_its_charts_stay(seen, guest)
     expect(view.locator("canvas")).to_have_count(4)
 
 
-def test_the_saved_notebook_shows_its_picture_where_no_kernel_is(seen, lab, visit):
+@pytest.mark.parametrize("kernel", [False, True], ids=["no kernel", "another kernel"])
+def test_the_saved_notebook_shows_its_picture_where_its_kernel_is_not(seen, lab, visit, kernel):
     seen.save()
-    seen.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    bare = visit(lab.folder / "seen.ipynb")
+    if seen.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session !== null"):
+        seen.page.evaluate(
+            "jupyterapp.shell.currentWidget.sessionContext.shutdown().then(() => null)"
+        )
+    bare = visit(lab.folder / "seen.ipynb", kernel=kernel)
     picture = bare.page.locator(".kvmnb-still")
     expect(picture).to_be_visible()
     expect(picture.locator("svg").first).to_be_visible()
     expect(picture).to_contain_text("seen")
     expect(picture).to_contain_text("lost")
+    expect(bare.page.get_by_text("model not found")).not_to_be_visible()
+    expect(bare.page.get_by_text("Loading widget")).not_to_be_visible()
 
 
 def test_after_a_kernel_restart_the_guest_is_found_and_seen_again(lab, visit):

@@ -113,15 +113,33 @@ def test_what_had_to_go_is_said():
 # -- charts ---------------------------------------------------------------------------------
 
 
-def test_charts_hold_what_was_measured_with_gaps_where_it_was_not():
-    samples = synthetic()
-    samples.insert(2, Sample("g", START_S + 1.5, "running", ()))
-    panels = {panel.title: panel for panel in chart_panels(samples)}
+def test_charts_hold_what_was_measured():
+    panels = {panel.title: panel for panel in chart_panels(synthetic())}
     assert "Network" not in panels
     (cpu,) = panels["vCPU, share of a core"].series
     assert cpu.label == "vcpu0"
-    assert list(cpu.values) == [None, 25.0, None, 25.0, 25.0, 25.0]
+    assert list(cpu.values) == [25.0] * 4
+    assert list(cpu.times) == [START_S + second for second in range(1, 5)]
     assert [series.label for series in panels["Memory of QEMU"].series] == ["resident"]
+
+
+def memory_read_at(*seconds, until=12):
+    reading = Reading("memory.free", "", 5.0, "B")
+    return [
+        Sample("g", START_S + second, "running", (reading,) if second in seconds else ())
+        for second in range(until)
+    ]
+
+
+def test_a_source_that_is_asked_seldom_still_makes_a_line():
+    ((free,),) = [panel.series for panel in chart_panels(memory_read_at(0, 2, 4, 6))]
+    assert list(free.values) == [5.0] * 4
+
+
+def test_a_long_time_without_readings_is_a_gap_in_the_line():
+    ((free,),) = [panel.series for panel in chart_panels(memory_read_at(0, 1, 9, 10))]
+    assert list(free.values) == [5.0, 5.0, None, 5.0, 5.0]
+    assert list(free.times) == sorted(free.times)
 
 
 def test_devices_come_in_their_natural_order():
@@ -137,6 +155,19 @@ def test_a_balloon_on_its_way_is_one_mark():
     ]
     events = [Event("g", START_S - 1, "resumed"), *moving, Event("g", START_S + 9, "reset")]
     assert [mark.label for mark in event_marks(events)] == ["resumed", "balloon 120 MiB", "reset"]
+
+
+def test_events_that_only_concern_qemu_are_no_marks():
+    events = [Event("g", START_S, "nic_rx_filter_changed"), Event("g", START_S + 1, "paused")]
+    assert [mark.label for mark in event_marks(events)] == ["paused"]
+
+
+def test_labels_that_would_lie_upon_each_other_are_left_out_but_their_lines_stay():
+    marks = [Mark(START_S + n / 100, f"event {n}") for n in range(20)]
+    shown = figure(frame(synthetic()), marks)
+    labels = [note.text for note in shown.layout.annotations if note.text.startswith("event")]
+    assert labels == ["event 0", "event 1", "event 2"]
+    assert len(shown.layout.shapes) == 20 * 4
 
 
 def test_a_figure_has_a_chart_for_what_was_measured_with_its_unit():

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kvmnb import GuestLost, SpecError, StateError, portal
+from kvmnb.engines.base import Event
 from kvmnb.observe.recorder import Recorder
 from kvmnb.observe.sampler import sampler
 
@@ -59,6 +60,13 @@ def test_events_are_kept_with_their_times(guest):
     kinds = [event.kind for event in recorder.events]
     assert kinds == ["paused", "resumed"]
     assert recorder.samples[0].time_s <= recorder.events[0].time_s <= recorder.samples[-1].time_s
+
+
+def test_events_that_are_told_late_are_put_in_their_place(guest):
+    recorder = Recorder(guest._control)
+    for time_s, kind in ((1.0, "balloon"), (3.0, "paused"), (2.0, "balloon")):
+        recorder._events.append(Event("recorded", time_s, kind))
+    assert [event.time_s for event in recorder.events] == [1.0, 2.0, 3.0]
 
 
 def test_a_guest_that_dies_ends_its_recording_with_what_there_was(guest, listener):

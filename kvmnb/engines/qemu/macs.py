@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,14 +56,20 @@ def assign(spec: DomainSpec, taken: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _derive(seed: str) -> str:
-    digest = hashlib.sha256(seed.encode("utf-8", "surrogateescape")).digest()
-    return PREFIX + "".join(f":{octet:02x}" for octet in digest[:3])
+    return PREFIX + "".join(f":{octet:02x}" for octet in _octets(seed, 3))
+
+
+def _octets(seed: str, count: int) -> bytes:
+    """Return bytes that follow from `seed`: to tell guests apart, not to be hard to guess."""
+    data, found = seed.encode("utf-8", "surrogateescape"), b""
+    while len(found) < count:
+        found += zlib.crc32(b"%d:" % len(found) + data).to_bytes(4, "big")
+    return found[:count]
 
 
 def uuid(name: str) -> str:
     """Return the guest's UUID: the same at every start, of version 8 (RFC 9562, own making)."""
-    seed = f"{_host_seed()}:{name}:uuid".encode("utf-8", "surrogateescape")
-    octets = bytearray(hashlib.sha256(seed).digest()[:16])
+    octets = bytearray(_octets(f"{_host_seed()}:{name}:uuid", 16))
     octets[6] = octets[6] & 0x0F | 0x80
     octets[8] = octets[8] & 0x3F | 0x80
     text = octets.hex()

@@ -7,12 +7,11 @@ from typing import assert_never
 
 from kvmnb.compile.qemu import compile_qemu
 from kvmnb.compile.runtime import DirectBoot, DiskFile, Runtime
-from kvmnb.engines.qemu import accel, macs, record
+from kvmnb.engines.qemu import accel, macs
 from kvmnb.engines.qemu.facts import QemuFacts
 from kvmnb.engines.qemu.folders import GuestFolder, Roots
 from kvmnb.errors import SpecError
 from kvmnb.images.catalogue import Image, Images
-from kvmnb.images.header import peek
 from kvmnb.spec.domain import DomainSpec
 from kvmnb.spec.storage import CatalogueImage, Disk, ExistingFile, NewFile
 
@@ -66,12 +65,6 @@ def make_plan(spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images) 
     """
     folder = roots.guest(spec.name)
     choice = accel.choose(spec.accel)
-    taken = {
-        mac: found.spec.name
-        for _, found in record.records(roots)
-        if found.spec.name != spec.name and found.process is not None and found.process.alive
-        for mac in found.macs
-    }
     files, new_disks, direct = [], [], None
     for index, disk in enumerate(spec.disks):
         target = str(folder.state / f"disk{index}.qcow2")
@@ -90,12 +83,26 @@ def make_plan(spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images) 
         run_dir=str(folder.run),
         uuid=macs.uuid(spec.name),
         disks=tuple(files),
-        macs=macs.assign(spec, taken),
+        macs=macs.assign(spec, _taken(spec.name, roots) if spec.nics else {}),
         direct_boot=direct,
     )
     return Plan(
         spec=spec, folder=folder, choice=choice, runtime=runtime, new_disks=tuple(new_disks)
     )
+
+
+def _taken(name: str, roots: Roots) -> dict[str, str]:
+    """Return the addresses of all other guests that run, each with its guest's name."""
+    if next(roots.folders(), None) is None:
+        return {}
+    from kvmnb.engines.qemu.record import records
+
+    return {
+        mac: found.spec.name
+        for _, found in records(roots)
+        if found.spec.name != name and found.process is not None and found.process.alive
+        for mac in found.macs
+    }
 
 
 def _disk(disk: Disk, target: str, images: Images) -> tuple[DiskFile, NewDisk | None]:
@@ -121,6 +128,8 @@ def _disk(disk: Disk, target: str, images: Images) -> tuple[DiskFile, NewDisk | 
 
 
 def _format_of(path: str) -> str:
+    from kvmnb.images.header import peek
+
     header = peek(path)
     if header.format not in SNIFFED:
         raise SpecError("disk", path, f"looks like {header.format}; name it with format= if it is")
