@@ -5,6 +5,7 @@ The probe's cache is warm: QEMU was asked once before, and what it said is on di
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -22,8 +23,10 @@ HEAVY = "{'IPython', 'ipywidgets', 'anywidget', 'plotly', 'pandas', 'numpy', 'li
 
 
 def python(code: str) -> None:
-    """Run `code` in a fresh Python."""
-    subprocess.run([sys.executable, "-c", code], check=True, stdin=subprocess.DEVNULL)
+    """Run `code` in a fresh Python, which may keep its bytecode as any user's does."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    argv = [sys.executable, "-c", code]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, env=environment)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -11,8 +12,10 @@ ROUNDS = 31
 
 
 def python(code: str) -> None:
-    """Run `code` in a fresh Python."""
-    subprocess.run([sys.executable, "-c", code], check=True, stdin=subprocess.DEVNULL)
+    """Run `code` in a fresh Python, which may keep its bytecode as any user's does."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    argv = [sys.executable, "-c", code]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, env=environment)
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kvmnb import portal
@@ -16,6 +15,8 @@ from kvmnb.units import Duration
 from kvmnb.vm import VM
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas
 
     from kvmnb.display.cards import Card

@@ -14,12 +14,13 @@ import contextlib
 import functools
 import inspect
 import os
-import threading
+from _thread import allocate_lock
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 if TYPE_CHECKING:
     import asyncio
+    import threading
     from concurrent.futures import Future
     from queue import SimpleQueue
 
@@ -32,7 +33,7 @@ S = TypeVar("S")
 PATIENCE_S = 10.0
 """How long work that is interrupted may take to clean up behind itself."""
 
-_lock = threading.Lock()
+_lock = allocate_lock()  # as threading.Lock; importing that costs what all of this does
 _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
 _parents: list[asyncio.AbstractEventLoop] = []
@@ -43,6 +44,7 @@ def loop() -> asyncio.AbstractEventLoop:
     """Return the portal's loop, starting its thread on first use (and anew after a fork)."""
     global _loop, _thread
     import asyncio
+    import threading
 
     with _lock:
         if _loop is None:
@@ -60,7 +62,7 @@ def _forget() -> None:
     if _loop is not None:
         # never closed: it shares its epoll with the parent's, which would stop hearing
         _parents.append(_loop)
-    _lock, _loop, _thread = threading.Lock(), None, None
+    _lock, _loop, _thread = allocate_lock(), None, None
 
 
 def run(work: Coroutine[Any, Any, R]) -> R:
@@ -69,6 +71,7 @@ def run(work: Coroutine[Any, Any, R]) -> R:
     An interrupt (Ctrl-C, a notebook's stop button) cancels the work, and returns when it has
     cleaned up behind itself; a second one does not wait for that.
     """
+    import threading
     from concurrent.futures import wait
 
     if threading.current_thread() is _thread:
@@ -155,6 +158,7 @@ def queue(source: Callable[[], AsyncIterator[R]]) -> Iterator[SimpleQueue[R | No
     If it ended by an error, the block raises that error when it is left.
     """
     import asyncio
+    import threading
     from queue import SimpleQueue
 
     items: SimpleQueue[R | None] = SimpleQueue()

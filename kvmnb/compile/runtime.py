@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from kvmnb.spec.value import Value
+
 __all__ = ["DirectBoot", "DiskFile", "Runtime"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskFile:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DiskFile(Value):
     """The file behind one disk: its path and the format QEMU shall read it as."""
 
     path: str
     format: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectBoot:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DirectBoot(Value):
     """A kernel that QEMU loads itself."""
 
     kernel: str
@@ -25,8 +27,8 @@ class DirectBoot:
     append: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Runtime(Value):
     """Probed facts, paths and choices that a spec leaves to the host.
 
     Parameters

@@ -137,7 +137,9 @@ def _row(check: Check) -> Html:
 _LINE = "1px solid rgba(128,128,128,.35)"
 _BOX = "color:inherit;font-family:system-ui,sans-serif;font-size:13px;max-width:72em"
 _HEADLINE = "margin:0 0 .4em;font-size:14px"
-_TABLE = "table-layout:auto;border-collapse:collapse;width:100%;color:inherit;background:transparent"
+_TABLE = (
+    "table-layout:auto;border-collapse:collapse;width:100%;color:inherit;background:transparent"
+)
 _CELL = f"text-align:left;vertical-align:top;padding:4px 10px 4px 0;border-bottom:{_LINE};"
 _NAME = _CELL + "font-weight:normal;white-space:nowrap"
 _GROUP = f"text-align:left;padding:12px 0 3px;border-bottom:{_LINE};text-transform:uppercase;"

@@ -136,6 +136,4 @@ def _image(name: str, path: str, format: str, header: Header) -> Image:
     if not size:
         raise SpecError("path", path, "holds no disk: its size is zero")
     chosen = cast("Literal['qcow2', 'raw']", format)
-    return Image(
-        name=name, disk=Path(path), format=chosen, size_bytes=size, os="", source="added by you"
-    )
+    return Image(name=name, disk_path=path, format=chosen, size_bytes=size, source="added by you")

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kvmnb.errors import ImageError
+from kvmnb.spec.value import Value
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kvmnb.images.added import Added
 
 __all__ = ["Image", "Images", "Progress"]
@@ -29,32 +31,53 @@ goes on from.
 TINY = "tiny"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Image(Value):
     """A disk that guests can start from, and the kernel that starts it directly, if it has one.
 
     Parameters
     ----------
     name : its name in the catalogue
-    disk, format : the file, and the format that QEMU shall read it as
+    disk_path, format : the file, and the format that QEMU shall read it as
     size_bytes : of the disk that the guest sees
     sha256 : of the file, in hexadecimal; ``None`` for a file of the user's, which may change
-    kernel, initrd, append : for a start without firmware (QEMU manual, -kernel); ``None`` and
-        ``""`` where the image starts from firmware only
+    kernel_path, initrd_path, append : for a start without firmware (QEMU manual, -kernel);
+        ``None`` and ``""`` where the image starts from firmware only
     os : what is on it, in words
     source : where it comes from: a URL, or what it was built from
     """
 
     name: str
-    disk: Path
+    disk_path: str
     format: Literal["qcow2", "raw"]
     size_bytes: int
     sha256: str | None = None
-    kernel: Path | None = None
-    initrd: Path | None = None
+    kernel_path: str | None = None
+    initrd_path: str | None = None
     append: str = ""
     os: str = ""
     source: str = ""
+
+    @property
+    def disk(self) -> Path:
+        """The disk's file."""
+        from pathlib import Path
+
+        return Path(self.disk_path)
+
+    @property
+    def kernel(self) -> Path | None:
+        """The kernel's file, where the image brings one."""
+        from pathlib import Path
+
+        return None if self.kernel_path is None else Path(self.kernel_path)
+
+    @property
+    def initrd(self) -> Path | None:
+        """The initramfs' file, where the image brings one."""
+        from pathlib import Path
+
+        return None if self.initrd_path is None else Path(self.initrd_path)
 
 
 class Images:
@@ -68,15 +91,21 @@ class Images:
     """
 
     def __init__(self, folder: Path | str | None = None) -> None:
-        self._folder = None if folder is None else Path(folder).absolute()
+        self._folder = None if folder is None else os.path.abspath(folder)
 
     @property
     def folder(self) -> Path:
         """Where the images are kept."""
+        from pathlib import Path
+
+        return Path(self._place)
+
+    @property
+    def _place(self) -> str:
         if self._folder is not None:
             return self._folder
-        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        return Path(cache).absolute() / "kvmnb" / "images"
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        return os.path.join(os.path.abspath(cache), "kvmnb", "images")
 
     def names(self) -> tuple[str, ...]:
         """Return every name: the catalogue's own, then the user's. Costs one small file."""
@@ -111,7 +140,7 @@ class Images:
         if name == TINY:
             from kvmnb.images.tiny.cache import tiny
 
-            return tiny(self.folder, report)
+            return tiny(self._place, report)
         from kvmnb.images.entries import ENTRIES
 
         if (entry := ENTRIES.get(name)) is not None:
@@ -132,7 +161,7 @@ class Images:
         if name == TINY:
             from kvmnb.images.tiny.cache import ready
 
-            return ready(self.folder)
+            return ready(self._place)
         from kvmnb.images.entries import ENTRIES
 
         if (entry := ENTRIES.get(name)) is not None:

@@ -139,7 +139,7 @@ def _image(place: Path, entry: Entry, manifest: dict[str, Any]) -> Image:
 
     return Image(
         name=entry.name,
-        disk=place / manifest["disk"]["path"],
+        disk_path=str(place / manifest["disk"]["path"]),
         format=cast("Literal['qcow2', 'raw']", entry.format),
         size_bytes=manifest["size_bytes"],
         sha256=manifest["disk"]["sha256"],

@@ -10,10 +10,12 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kvmnb.errors import HostError, ImageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["digest_of", "identity", "in_use", "locked", "present", "remove", "same", "write_json"]
 
@@ -101,13 +103,13 @@ def present(path: str | Path) -> bool:
         return False
 
 
-def identity(path: Path) -> list[int]:
+def identity(path: str | Path) -> list[int]:
     """Return what tells a file from a changed one without reading it: size, time, inode."""
-    found = path.stat()
+    found = os.stat(path)
     return [found.st_size, found.st_mtime_ns, found.st_ino]
 
 
-def digest_of(path: Path, algorithm: str = "sha256") -> str:
+def digest_of(path: str | Path, algorithm: str = "sha256") -> str:
     """Return a file's digest in hexadecimal."""
     import hashlib
 
@@ -115,7 +117,7 @@ def digest_of(path: Path, algorithm: str = "sha256") -> str:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
-def same(path: Path, known: dict[str, Any]) -> bool:
+def same(path: str | Path, known: dict[str, Any]) -> bool:
     """Return whether `path` still is the file that its manifest's entry tells of.
 
     Its identity is compared, and where that differs (a copied folder, say) its digest.
@@ -123,7 +125,7 @@ def same(path: Path, known: dict[str, Any]) -> bool:
     try:
         if identity(path) == known["identity"]:
             return True
-        return path.stat().st_size == known["size"] and digest_of(path) == str(known["sha256"])
+        return os.stat(path).st_size == known["size"] and digest_of(path) == str(known["sha256"])
     except OSError:
         return False
 

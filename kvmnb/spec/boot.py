@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kvmnb.errors import SpecError
 from kvmnb.spec import validate
+from kvmnb.spec.value import Value
 
 __all__ = ["Boot"]
 
@@ -13,8 +14,8 @@ LETTERS = "abcdn"
 """QEMU's boot letters: floppies a and b, disk c, CD-ROM d, network n (QEMU manual, -boot)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boot:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Boot(Value):
     """What the guest starts from, as QEMU's ``-boot`` and ``-kernel`` have it.
 
     With nothing given, a catalogue image that brings a kernel starts it directly, and any

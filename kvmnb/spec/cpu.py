@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kvmnb.errors import SpecError
 from kvmnb.spec import validate
+from kvmnb.spec.value import Value
 
 __all__ = ["CPU"]
 
@@ -16,8 +17,8 @@ LIMIT = 255
 """The most vCPUs that the ``pc`` machine takes (QEMU, docs/system/i386)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CPU:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CPU(Value):
     """The guest's processors, as QEMU's ``-smp`` and ``-cpu`` describe them.
 
     Parameters

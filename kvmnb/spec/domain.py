@@ -11,6 +11,7 @@ from kvmnb.spec.boot import Boot
 from kvmnb.spec.cpu import CPU
 from kvmnb.spec.network import NIC
 from kvmnb.spec.storage import CDROM, Disk
+from kvmnb.spec.value import Value
 
 __all__ = ["Accel", "DomainSpec", "Memory"]
 
@@ -24,8 +25,8 @@ SLOTS_LIMIT = 256
 """Memory slots of the ``pc`` machine (ACPI_MAX_RAM_SLOTS in QEMU)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Memory(Value):
     """The guest's memory, as QEMU's ``-m`` has it.
 
     Parameters
@@ -50,8 +51,8 @@ class Memory:
                 raise SpecError("mem.maxmem", self.maximum_mib, f"must exceed {self.size_mib} MiB")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainSpec:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DomainSpec(Value):
     """Everything that was asked of one guest; what is not here is not in the guest.
 
     Parameters

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kvmnb.spec import validate
+from kvmnb.spec.value import Value
 
 __all__ = ["NIC", "NetBack", "User"]
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+@dataclass(frozen=True, slots=True, repr=False)
+class User(Value):
     """QEMU's built-in user-mode network (SLIRP): needs no rights, hides the guest behind NAT."""
 
 
 NetBack = User
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NIC:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class NIC(Value):
     """A network card as the guest sees it, and the back end that carries its frames.
 
     Parameters

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kvmnb.errors import SpecError
 from kvmnb.spec import validate
+from kvmnb.spec.value import Value
 
 __all__ = ["CDROM", "CatalogueImage", "Disk", "DiskBack", "ExistingFile", "NewFile"]
 
@@ -18,8 +19,8 @@ SIZE_LIMIT_BYTES = 1 << 51
 FORMATS = ("qcow2", "raw", "vmdk", "vdi", "vhdx", "vpc", "qed")
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogueImage:
+@dataclass(frozen=True, slots=True, repr=False)
+class CatalogueImage(Value):
     """An image of the catalogue, never written: the guest gets a fresh qcow2 overlay on it."""
 
     name: str
@@ -28,8 +29,8 @@ class CatalogueImage:
         validate.name("disk", self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class ExistingFile:
+@dataclass(frozen=True, slots=True, repr=False)
+class ExistingFile(Value):
     """A file of the user's, used as it is; the guest's writes stay in it."""
 
     path: str
@@ -38,8 +39,8 @@ class ExistingFile:
         validate.path("disk", self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class NewFile:
+@dataclass(frozen=True, slots=True, repr=False)
+class NewFile(Value):
     """A new, empty qcow2 that lives as long as the guest."""
 
     size_bytes: int
@@ -57,8 +58,8 @@ def _size(size_bytes: int) -> None:
 DiskBack = CatalogueImage | ExistingFile | NewFile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disk:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Disk(Value):
     """A disk as the guest sees it, and what holds its bytes.
 
     Parameters
@@ -108,8 +109,8 @@ class Disk:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class CDROM:
+@dataclass(frozen=True, slots=True, repr=False)
+class CDROM(Value):
     """A CD-ROM drive with an ISO image in it."""
 
     path: str

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from kvmnb.rawkvm import ioctls, longmode, probe
-from kvmnb.rawkvm.probe import NODE, Told, Verdict, cached, judge
+from kvmnb.rawkvm import ioctls, longmode, probe, weigh
+from kvmnb.rawkvm.probe import NODE, Verdict, cached
+from kvmnb.rawkvm.weigh import Told, judge
 
 needs_kvm = pytest.mark.skipif(
     not os.access(NODE, os.R_OK | os.W_OK), reason=f"{NODE} does not open here"
@@ -65,7 +66,7 @@ def test_the_trial_leaves_no_process_and_no_descriptor(nothing_known):
 
 @needs_kvm
 def test_a_trial_that_takes_too_long_is_ended_and_not_held_against_kvm(nothing_known, monkeypatch):
-    monkeypatch.setattr(probe, "DEADLINE_S", 0.0)
+    monkeypatch.setattr(weigh, "DEADLINE_S", 0.0)
     verdict = probe.probe()
     assert not verdict.usable
     assert "took too long" in verdict.reason

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kvmnb.errors import HostError
 from kvmnb.spec.domain import Accel
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Choice", "choose", "known", "patience"]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """An accelerator, and the reason for it.
 
     Parameters

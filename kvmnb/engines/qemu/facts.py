@@ -6,10 +6,10 @@ import json
 import os
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from kvmnb.errors import HostError
+from kvmnb.spec.value import Value
 
 __all__ = ["QemuFacts", "cached_facts", "facts", "find_binary"]
 
@@ -19,8 +19,8 @@ PROBE_S = 20.0
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QemuFacts:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class QemuFacts(Value):
     """What one QEMU binary answered.
 
     Parameters
@@ -55,7 +55,7 @@ def find_binary() -> str:
     raise HostError("QEMU is not installed", "apt install qemu-system-x86 qemu-utils")
 
 
-def facts(path: str | None = None, cache: Path | None = None) -> QemuFacts:
+def facts(path: str | None = None, cache: str | os.PathLike[str] | None = None) -> QemuFacts:
     """Return what `path` can do: from the cache while the binary is the same, else by asking it.
 
     Raises
@@ -105,27 +105,27 @@ def _identity(binary: str) -> list[Any]:
     return [FORMAT, binary, status.st_size, status.st_mtime_ns]
 
 
-def _cache_file(binary: str, cache: Path | None) -> Path:
-    return (cache or _cache_home()) / f"qemu-{zlib.crc32(os.fsencode(binary)):08x}.json"
+def _cache_file(binary: str, cache: str | os.PathLike[str] | None) -> str:
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = os.path.join(home, "kvmnb") if cache is None else cache
+    return os.path.join(folder, f"qemu-{zlib.crc32(os.fsencode(binary)):08x}.json")
 
 
-def _cache_home() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kvmnb"
-
-
-def _cached(where: Path, identity: list[Any]) -> dict[str, Any] | None:
+def _cached(where: str, identity: list[Any]) -> dict[str, Any] | None:
     try:
-        content: dict[str, Any] = json.loads(where.read_text(encoding="utf-8"))
+        with open(where, encoding="utf-8") as file:
+            content: dict[str, Any] = json.load(file)
     except (OSError, ValueError):
         return None
     return content if content.get("identity") == identity else None
 
 
-def _store(where: Path, identity: list[Any], found: dict[str, Any]) -> None:
+def _store(where: str, identity: list[Any], found: dict[str, Any]) -> None:
+    part = f"{where}.{os.getpid()}.part"
     try:
-        where.parent.mkdir(parents=True, exist_ok=True)
-        part = where.with_name(f"{where.name}.{os.getpid()}.part")
-        part.write_text(json.dumps({"identity": identity, **found}), encoding="utf-8")
+        os.makedirs(os.path.dirname(where), exist_ok=True)
+        with open(part, "w", encoding="utf-8") as file:
+            json.dump({"identity": identity, **found}, file)
         os.replace(part, where)
     except OSError:
         return  # a full or read-only cache costs a probe next time, no more

@@ -16,9 +16,12 @@ import stat
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kvmnb.errors import HostError, SpecError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["GuestFolder", "Roots"]
 
@@ -28,8 +31,8 @@ SOCKET_PATH_LIMIT = 107
 LONGEST_SOCKET = "qmp-shared.sock"
 SLUG_LIMIT = 40
 
-HALF = "guests-"
-"""How the name of every state root begins; nothing is cleaned away under any other folder."""
+OWN, HALF = "kvmnb", "guests-"
+"""How the names of all run roots and state roots begin; nothing is cleaned away elsewhere."""
 
 
 def _slug(name: str) -> str:
@@ -61,10 +64,27 @@ def _private(folder: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class GuestFolder:
-    """One guest's places; nothing is made before `create`."""
+    """One guest's places; nothing is made before `create`.
 
-    run: Path
-    state: Path
+    Parameters
+    ----------
+    run_dir, state_dir : the two folders; `run` and `state` give them as paths
+    """
+
+    run_dir: str
+    state_dir: str
+
+    @property
+    def run(self) -> Path:
+        from pathlib import Path
+
+        return Path(self.run_dir)
+
+    @property
+    def state(self) -> Path:
+        from pathlib import Path
+
+        return Path(self.state_dir)
 
     @property
     def record(self) -> Path:
@@ -128,29 +148,40 @@ class Roots:
     ValueError   one of them is relative, or is not named as kvmnb names its own
     """
 
-    run: Path
-    state: Path
+    run_dir: str
+    state_dir: str
 
     def __post_init__(self) -> None:
-        if not (self.run.is_absolute() and self.run.name.startswith("kvmnb")):
-            raise ValueError(f"not a run root of kvmnb's own: {self.run}")
-        if not (self.state.is_absolute() and self.state.name.startswith(HALF)):
-            raise ValueError(f"not a state root of kvmnb's own: {self.state}")
+        for kind, folder, begin in (("run", self.run_dir, OWN), ("state", self.state_dir, HALF)):
+            if not (os.path.isabs(folder) and os.path.basename(folder).startswith(begin)):
+                raise ValueError(f"not a {kind} root of kvmnb's own: {folder}")
+
+    @property
+    def run(self) -> Path:
+        from pathlib import Path
+
+        return Path(self.run_dir)
+
+    @property
+    def state(self) -> Path:
+        from pathlib import Path
+
+        return Path(self.state_dir)
 
     @classmethod
     def from_environment(cls) -> Roots:
         """Return the roots that XDG_RUNTIME_DIR and XDG_STATE_HOME name; makes nothing."""
         runtime = os.environ.get("XDG_RUNTIME_DIR")
-        if runtime and Path(runtime).is_dir() and os.access(runtime, os.W_OK):
-            run = Path(runtime) / "kvmnb"
+        if runtime and os.path.isdir(runtime) and os.access(runtime, os.W_OK):
+            run = os.path.join(runtime, OWN)
         else:
-            run = Path(os.environ.get("TMPDIR") or "/tmp") / f"kvmnb-{os.getuid()}"
+            run = os.path.join(os.environ.get("TMPDIR") or "/tmp", f"{OWN}-{os.getuid()}")
         # absolute: QEMU, the reaper and other kernels have other working folders
-        run = run.absolute()
-        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state").absolute()
+        run = os.path.abspath(run)
+        state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
         # each run root has its own half, since what has no run folder there is cleaned away
         half = f"{HALF}{zlib.crc32(os.fsencode(run)):08x}"
-        return cls(run, state / "kvmnb" / half)
+        return cls(run, os.path.join(os.path.abspath(state), OWN, half))
 
     def make(self) -> None:
         """Make both, private to the user."""
@@ -160,21 +191,21 @@ class Roots:
     def guest(self, name: str) -> GuestFolder:
         """Return the places of the guest called `name`."""
         slug = _slug(name)
-        return GuestFolder(self.run / slug, self.state / slug)
+        return GuestFolder(f"{self.run_dir}/{slug}", f"{self.state_dir}/{slug}")
 
     def folders(self) -> Iterator[GuestFolder]:
         """Yield the places of every guest there is a run folder of."""
         with contextlib.suppress(FileNotFoundError):
-            for entry in sorted(os.scandir(self.run), key=lambda found: found.name):
+            for entry in sorted(os.scandir(self.run_dir), key=lambda found: found.name):
                 if entry.is_dir(follow_symlinks=False):
-                    yield GuestFolder(Path(entry.path), self.state / entry.name)
+                    yield GuestFolder(entry.path, f"{self.state_dir}/{entry.name}")
 
     def strays(self) -> Iterator[Path]:
         """Yield the state folders whose run folder is gone, as it is after a reboot."""
         with contextlib.suppress(FileNotFoundError):
-            for entry in os.scandir(self.state):
-                if not (self.run / entry.name).exists():
-                    yield Path(entry.path)
+            for entry in os.scandir(self.state_dir):
+                if not os.path.lexists(f"{self.run_dir}/{entry.name}"):
+                    yield self.state / entry.name
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

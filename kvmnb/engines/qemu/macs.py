@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 
 from kvmnb.errors import SpecError
 from kvmnb.spec.domain import DomainSpec
@@ -19,7 +18,8 @@ PREFIX = "52:54:00"
 def _host_seed() -> str:
     """Return what tells this user on this machine from any other."""
     try:
-        machine = Path("/etc/machine-id").read_text().strip()
+        with open("/etc/machine-id", encoding="ascii") as file:
+            machine = file.read().strip()
     except OSError:
         machine = os.uname().nodename
     return f"{machine}:{os.getuid()}"

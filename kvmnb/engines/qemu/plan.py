@@ -14,6 +14,7 @@ from kvmnb.errors import SpecError
 from kvmnb.images.catalogue import Image, Images
 from kvmnb.spec.domain import DomainSpec
 from kvmnb.spec.storage import CatalogueImage, Disk, ExistingFile, NewFile
+from kvmnb.spec.value import Value
 
 __all__ = ["NewDisk", "Plan", "make_plan"]
 
@@ -22,8 +23,8 @@ SNIFFED = {"qcow2", "raw"}
 """Formats that are read from a file's header; in any other, a header could name other files."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDisk:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class NewDisk(Value):
     """A qcow2 to make before the guest starts.
 
     Parameters
@@ -39,8 +40,8 @@ class NewDisk:
     size_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Plan(Value):
     """All that `start` will do, before it does any of it."""
 
     spec: DomainSpec
@@ -67,7 +68,7 @@ def make_plan(spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images) 
     choice = accel.choose(spec.accel)
     files, new_disks, direct = [], [], None
     for index, disk in enumerate(spec.disks):
-        target = str(folder.state / f"disk{index}.qcow2")
+        target = f"{folder.state_dir}/disk{index}.qcow2"
         file, new = _disk(disk, target, images)
         files.append(file)
         if new is not None:
@@ -80,7 +81,7 @@ def make_plan(spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images) 
         devices=facts.devices,
         sandbox="sandbox" in facts.options,
         accel=choice.accel,
-        run_dir=str(folder.run),
+        run_dir=folder.run_dir,
         uuid=macs.uuid(spec.name),
         disks=tuple(files),
         macs=macs.assign(spec, _taken(spec.name, roots) if spec.nics else {}),
@@ -112,7 +113,7 @@ def _disk(disk: Disk, target: str, images: Images) -> tuple[DiskFile, NewDisk | 
             image = images[name]
             return overlay, NewDisk(
                 path=target,
-                base=str(image.disk),
+                base=image.disk_path,
                 base_format=image.format,
                 size_bytes=disk.size_bytes,
             )
@@ -144,7 +145,6 @@ def _format_of(path: str) -> str:
 
 
 def _direct_boot(image: Image) -> DirectBoot | None:
-    if image.kernel is None:
+    if image.kernel_path is None:
         return None
-    initrd = None if image.initrd is None else str(image.initrd)
-    return DirectBoot(kernel=str(image.kernel), initrd=initrd, append=image.append)
+    return DirectBoot(kernel=image.kernel_path, initrd=image.initrd_path, append=image.append)

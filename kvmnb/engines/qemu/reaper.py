@@ -137,7 +137,7 @@ def _trim_logs(roots: Roots) -> None:
 
 def main(run: str, state: str) -> None:
     """Reap until there is nothing left to watch over."""
-    roots = Roots(Path(run), Path(state))
+    roots = Roots(run, state)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):

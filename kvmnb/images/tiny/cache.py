@@ -13,13 +13,14 @@ import os
 import time
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kvmnb.errors import HostError, ImageError
 from kvmnb.images.store import MANIFEST, digest_of, identity, in_use, locked, same, write_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kvmnb.images.catalogue import Image, Progress
 
 __all__ = ["ready", "source_digest", "tiny"]
@@ -30,18 +31,19 @@ PHASES = 8
 KEEP_OLD_S = 30 * 86400.0
 
 
-def ready(folder: Path) -> Image | None:
+def ready(folder: str | Path) -> Image | None:
     """Return the current build if it is whole and of this version's recipe, else ``None``."""
-    manifest = _manifest(folder / "tiny")
+    place = os.path.join(folder, "tiny")
+    manifest = _manifest(place)
     if manifest is None:
         return None
     # reading the whole recipe costs as much as describing a guest; its files' times do not
     if manifest["recipe_seen"] != _recipe_seen() and manifest["recipe"] != source_digest():
         return None
-    return _image(folder / "tiny", manifest)
+    return _image(place, manifest)
 
 
-def tiny(folder: Path, report: Progress, *, refresh: bool = False) -> Image:
+def tiny(folder: str | Path, report: Progress, *, refresh: bool = False) -> Image:
     """Return the tiny guest's image, building it where it is missing, damaged or outdated.
 
     `refresh` looks for newer packages even where a whole image is here.
@@ -53,7 +55,9 @@ def tiny(folder: Path, report: Progress, *, refresh: bool = False) -> Image:
     """
     if not refresh and (image := ready(folder)) is not None:
         return image
-    place = folder / "tiny"
+    from pathlib import Path
+
+    place = Path(folder) / "tiny"
 
     def waiting() -> None:
         report("waiting for another process that builds it", 0, PHASES, "")
@@ -110,6 +114,7 @@ def source_digest() -> str:
 def _build(place: Path, report: Progress) -> dict[str, Any]:
     import hashlib
     import tempfile
+    from pathlib import Path
 
     from kvmnb.images.tiny.build import build
     from kvmnb.images.tiny.packages import Apt
@@ -176,31 +181,36 @@ def _build(place: Path, report: Progress) -> dict[str, Any]:
     return manifest
 
 
-def _manifest(place: Path) -> dict[str, Any] | None:
+def _manifest(place: str | Path) -> dict[str, Any] | None:
     try:
-        content = json.loads((place / MANIFEST).read_bytes())
-        if content["format"] == FORMAT and "recipe_seen" in content and set(FILES) <= content["files"].keys():
+        with open(os.path.join(place, MANIFEST), "rb") as file:
+            content = json.load(file)
+        if (
+            content["format"] == FORMAT
+            and "recipe_seen" in content
+            and set(FILES) <= content["files"].keys()
+        ):
             return dict(content)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return None
 
 
-def _image(place: Path, manifest: dict[str, Any]) -> Image | None:
+def _image(place: str | Path, manifest: dict[str, Any]) -> Image | None:
     from kvmnb.images.catalogue import Image
 
     files = manifest["files"]
-    paths = {name: place / files[name]["path"] for name in FILES}
+    paths = {name: os.path.join(place, files[name]["path"]) for name in FILES}
     if not all(same(paths[name], files[name]) for name in FILES):
         return None
     return Image(
         name="tiny",
-        disk=paths["disk"],
+        disk_path=paths["disk"],
         format="qcow2",
         size_bytes=manifest["size_bytes"],
         sha256=files["disk"]["sha256"],
-        kernel=paths["kernel"],
-        initrd=paths["initrd"],
+        kernel_path=paths["kernel"],
+        initrd_path=paths["initrd"],
         append=manifest["append"],
         os=manifest["os"],
         source=f"built here from {len(manifest['packages'])} packages",

@@ -236,6 +236,6 @@ def test_the_reaper_ends_when_there_is_nothing_to_watch_over(tmp_path, monkeypat
 def test_roots_that_are_not_kvmnbs_own_are_refused(run):
     # what lies in a root without an owner is removed: no other folder may ever be one
     with pytest.raises(ValueError, match="root of kvmnb's own"):
-        Roots(Path(run), Path("/tmp/kvmnb/guests-0"))
+        Roots(run, "/tmp/kvmnb/guests-0")
     with pytest.raises(ValueError, match="root of kvmnb's own"):
-        Roots(Path("/tmp/kvmnb"), Path(run))
+        Roots("/tmp/kvmnb", run)
