@@ -27,7 +27,7 @@ class DirectBoot(Value):
     append: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Runtime(Value):
     """Probed facts, paths and choices that a spec leaves to the host.
 

@@ -420,7 +420,7 @@ print("image", remote.fetch(Path(folder), entry, tell).disk, flush=True)
 
 @contextlib.contextmanager
 def another_process(folder: Path, entry: Entry) -> Iterator[subprocess.Popen[str]]:
-    argv = [sys.executable, "-c", CHILD, folder, entry.url, entry.digest, str(entry.size)]
+    argv = [sys.executable, "-c", CHILD, str(folder), entry.url, entry.digest, str(entry.size)]
     child = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     try:
         yield child

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvmnb.engines.qemu.facts import QemuFacts, cached_facts, facts
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QemuEngine"]
 
-_controls: dict[tuple[int, Path], QemuControl] = {}
+_controls: dict[tuple[int, str], QemuControl] = {}
 """One control per guest in each process: two would take each other's place at the sockets."""
 
 
@@ -147,7 +146,7 @@ class QemuEngine:
         from kvmnb.engines.qemu.control import QemuControl
 
         control = QemuControl(folder, self.roots, found, popen)
-        _controls[os.getpid(), folder.run] = control
+        _controls[os.getpid(), folder.run_dir] = control
         return control
 
     # -- start ----------------------------------------------------------------------------
@@ -285,7 +284,7 @@ class QemuEngine:
 
 def _known(folder: GuestFolder, found: Record) -> QemuControl | None:
     """Return this process's control of exactly that guest."""
-    control = _controls.get((os.getpid(), folder.run))
+    control = _controls.get((os.getpid(), folder.run_dir))
     if control is None or control.record.process != found.process:
         return None
     return None if control.process.exited.is_set() else control

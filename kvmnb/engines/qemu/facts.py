@@ -19,7 +19,7 @@ PROBE_S = 20.0
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class QemuFacts(Value):
     """What one QEMU binary answered.
 

@@ -23,7 +23,7 @@ SNIFFED = {"qcow2", "raw"}
 """Formats that are read from a file's header; in any other, a header could name other files."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class NewDisk(Value):
     """A qcow2 to make before the guest starts.
 
@@ -40,7 +40,7 @@ class NewDisk(Value):
     size_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Plan(Value):
     """All that `start` will do, before it does any of it."""
 
