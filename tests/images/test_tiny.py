@@ -109,6 +109,7 @@ def test_a_damaged_or_outdated_image_is_not_taken_for_whole(tiny, tmp_path, monk
     assert cache.ready(tmp_path) is not None  # copied: other inodes, the same digests
     with monkeypatch.context() as patch:
         patch.setattr(cache, "source_digest", lambda: "another recipe")
+        patch.setattr(cache, "_recipe_seen", lambda: 0)
         assert cache.ready(tmp_path) is None
     disk = place / tiny.disk.parent.name / "disk.qcow2"
     disk.chmod(0o600)

@@ -16,6 +16,7 @@ from kvmnb.engines.qemu import leases, process, readiness, screen
 from kvmnb.engines.qemu.accel import patience
 from kvmnb.engines.qemu.agent import Agent, AgentClosed
 from kvmnb.engines.qemu.children import Outliving
+from kvmnb.engines.qemu.ending import Ending
 from kvmnb.engines.qemu.events import EventHub, translate
 from kvmnb.engines.qemu.folders import GuestFolder, Roots
 from kvmnb.engines.qemu.inside import Inside
@@ -83,7 +84,7 @@ class QemuControl:
         self._onlooker = Onlooker(self)
         self._lost: GuestLost | None = None
         self._cleaning: asyncio.Task[None] | None = None
-        self._ended_by_will = False
+        self._ending = Ending(folder)
         self._tasks: set[asyncio.Future[None]] = set()
         self.last_log = ""
         self.balloon_bytes: int | None = None
@@ -133,7 +134,7 @@ class QemuControl:
                 # the agent's line now belongs to a guest that has not booted yet
                 self.spawn(self.agent.close())
             case "shutdown":
-                self._ended_by_will = True
+                self._ending.by_will = True
             case "balloon":
                 self.balloon_bytes = int(event.detail.get("actual", 0)) or None
                 self._balloon_moved_s = time.monotonic()
@@ -153,7 +154,8 @@ class QemuControl:
 
     def _on_exit(self, code: int | None) -> None:
         log = self.last_log = process.tail(self.folder.run / process.LOG)
-        by_will = self._ended_by_will or code == 0
+        by_will = self._ending.by_will or code == 0
+        self._ending.close()
         self._state = "shutdown" if by_will else "lost"
         if not by_will:
             self._lost = GuestLost(self._info.name, code, log)
@@ -272,12 +274,12 @@ class QemuControl:
             raise StateError(name, "paused", "it cannot hear the power button; resume() it first")
         words = {"hmp": "system_powerdown", "virsh": self._virsh("shutdown")}
         await self.change("shutdown", "system_powerdown", {}, **words)
-        self._ended_by_will = True
+        self._ending.by_will = True
         try:
             async with asyncio.timeout(limit_s):
                 await self._until_gone_pressing_again()
         except TimeoutError as error:
-            self._ended_by_will = False
+            self._ending.by_will = False
             tail = await self.console_text(5)
             what = "the guest to heed its power button; destroy() ends it all the same"
             raise GuestTimeout(name, limit_s, what, tail) from error
@@ -297,7 +299,7 @@ class QemuControl:
 
     async def destroy(self) -> None:
         if not self.process.exited.is_set():
-            self._ended_by_will = True
+            self._ending.by_will = True
             with contextlib.suppress(MonitorClosed, TimeoutError, StateError, GuestLost):
                 # quit closes the user's own disks cleanly; nobody waits for its reply
                 async with asyncio.timeout(DESTROY_S):
@@ -404,6 +406,7 @@ class QemuControl:
     async def close(self) -> None:
         """Let go of the guest without ending it."""
         self.process.forget()
+        self._ending.close()
         await self.monitor.close()
         await self.agent.close()
         self.hub.close()

@@ -127,12 +127,15 @@ class QemuEngine:
 
         return reap(self.roots, now=True)[0]
 
-    async def _adopt(self, folder: GuestFolder, found: Record) -> QemuControl:
+    async def _adopt(self, folder: GuestFolder, found: Record) -> QemuControl | None:
         from kvmnb.engines.qemu import leases
 
         control = _known(folder, found)
         if control is None:
-            control = self._control(folder, found, None)
+            try:
+                control = self._control(folder, found, None)
+            except FileNotFoundError:
+                return None  # it has ended since its record was read
             try:
                 leases.own(folder)
                 leases.ensure_reaper(self.roots)

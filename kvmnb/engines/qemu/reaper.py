@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from kvmnb.engines.qemu import record
+from kvmnb.engines.qemu import ending, record
 from kvmnb.engines.qemu.folders import GuestFolder, Roots
 from kvmnb.engines.qemu.leases import REAPER_SOCKET, owners
 from kvmnb.engines.qemu.proc import Process, find_by_argument
@@ -40,6 +40,7 @@ def end_guest(folder: GuestFolder, process: Process | None) -> None:
     """
     # a QEMU whose starter died before it wrote the pid down is found by its socket's path
     found = [process] if process is not None else find_by_argument(f"{folder.run}/")
+    ending.mark(folder)
     for each in found:
         each.signal(signal.SIGTERM)
         if not _wait(each, TERM_S):

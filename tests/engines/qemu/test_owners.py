@@ -137,6 +137,31 @@ def test_two_kernels_use_one_guest_at_once(kernel, host):
     guest.destroy()
 
 
+def test_a_guest_that_another_kernel_ends_is_shut_down_and_not_lost(kernel, host):
+    first, second = kernel(), kernel()
+    for end in ("g.destroy()", "import os; os.system(sys.executable + ' -m kvmnb rm ended')"):
+        first(start("ended"))
+        second("g = kvmnb.Host().guests['ended']")
+        second(end)
+        first("g.wait('shutdown', timeout_s=20)")
+        assert first("print(g.state)") == "shutdown"
+        first(start("ended"))
+        second("g = kvmnb.Host().guests['ended']")
+        first(end)
+        second("g.wait('shutdown', timeout_s=20)")
+        assert second("print(g.state)") == "shutdown"
+
+
+def test_a_guest_that_was_killed_is_lost_to_every_kernel(kernel, host):
+    first, second = kernel(), kernel()
+    pid = int(first(start("killed")))
+    second("g = kvmnb.Host().guests['killed']")
+    os.kill(pid, signal.SIGKILL)
+    for each in (first, second):
+        each("g.wait('lost', timeout_s=20)")
+        assert each("print(g.state)") == "lost"
+
+
 def test_the_kernel_killed_in_the_middle_of_a_command_leaves_a_guest_that_answers(kernel, booted):
     other = kernel()
     other(f"g = kvmnb.Host().guests[{booted.name!r}]")
