@@ -57,7 +57,7 @@ def _disk(guest: Guest) -> str:
 def running(figures: Figures, host: Host) -> None:
     """Sample guests that run, as twenty live views at once would, and count our CPU time."""
     with contextlib.ExitStack() as stack:
-        vm = host.vm("running").mem(96).disk("tiny").nic("virtio")
+        vm = host.vm("running").mem(128).disk("tiny").nic("virtio")
         guests = [stack.enter_context(vm.named(f"running-{i}").start()) for i in range(RUNNING)]
         samples: list[object] = []
         for guest in guests:

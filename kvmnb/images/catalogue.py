@@ -43,6 +43,7 @@ class Image(Value):
     sha256 : of the file, in hexadecimal; ``None`` for a file of the user's, which may change
     kernel_path, initrd_path, append : for a start without firmware (QEMU manual, -kernel);
         ``None`` and ``""`` where the image starts from firmware only
+    least_mib : memory that it needs to start; 0 where that is not known
     os : what is on it, in words
     source : where it comes from: a URL, or what it was built from
     """
@@ -55,6 +56,7 @@ class Image(Value):
     kernel_path: str | None = None
     initrd_path: str | None = None
     append: str = ""
+    least_mib: int = 0
     os: str = ""
     source: str = ""
 

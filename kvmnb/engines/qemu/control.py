@@ -29,6 +29,7 @@ from kvmnb.errors import GuestLost, GuestTimeout, SpecError, StateError, Unsuppo
 __all__ = ["QemuControl"]
 
 HISTORY = 1000
+CONSOLE, CONSOLE_TAIL = "serial.log", 64 << 10
 DESTROY_S = 5.0
 
 SHUTDOWN_S = 20.0
@@ -397,8 +398,21 @@ class QemuControl:
         return await screen.screenshot(self)
 
     async def console_text(self, lines: int) -> str:
-        text = process.tail(self.folder.run / "serial.log", 64 << 10)
+        text = process.tail(self.folder.run / CONSOLE, CONSOLE_TAIL)
         return "\n".join(text.splitlines()[-lines:])
+
+    def console_size(self) -> int:
+        """Return how much the guest has written to its serial console, in bytes."""
+        try:
+            return (self.folder.run / CONSOLE).stat().st_size
+        except OSError:
+            return 0
+
+    def console_since(self, size: int) -> str:
+        """Return what it has written since it had written `size` bytes, at most the last 64 KiB."""
+        return process.tail(
+            self.folder.run / CONSOLE, min(CONSOLE_TAIL, self.console_size() - size)
+        )
 
     async def sample(self) -> Sample:
         return await self._sampling.take()

@@ -73,8 +73,10 @@ def make_plan(spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images) 
         files.append(file)
         if new is not None:
             new_disks.append(new)
-        if isinstance(disk.back, CatalogueImage) and direct is None:
-            direct = _direct_boot(images[disk.back.name])
+        if isinstance(disk.back, CatalogueImage):
+            image = images[disk.back.name]
+            _check_fit(spec, disk, image)
+            direct = direct or _direct_boot(image)
     runtime = Runtime(
         qemu=facts.path,
         version=facts.version,
@@ -90,6 +92,15 @@ def make_plan(spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images) 
     return Plan(
         spec=spec, folder=folder, choice=choice, runtime=runtime, new_disks=tuple(new_disks)
     )
+
+
+def _check_fit(spec: DomainSpec, disk: Disk, image: Image) -> None:
+    if spec.memory.size_mib < image.least_mib:
+        reason = f"image {image.name!r} needs at least {image.least_mib} MiB to start"
+        raise SpecError("mem", spec.memory.size_mib, reason)
+    if disk.size_bytes is not None and disk.size_bytes < image.size_bytes:
+        reason = f"image {image.name!r} has {image.size_bytes} bytes; an overlay cannot be smaller"
+        raise SpecError("disk.size", disk.size_bytes, reason)
 
 
 def _taken(name: str, roots: Roots) -> dict[str, str]:

@@ -52,7 +52,7 @@ def tail(path: Path, limit: int = TAIL_BYTES) -> str:
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - limit))
+            file.seek(max(0, size - max(0, limit)))
             return file.read().decode("utf-8", "replace").strip()
     except OSError:
         return ""

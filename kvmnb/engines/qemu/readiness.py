@@ -34,6 +34,7 @@ async def wait(control: QemuControl, timeout_s: float | None, progress: Progress
     limit_s = BOOT_S * control.patience if timeout_s is None else timeout_s
     loop = asyncio.get_running_loop()
     began = loop.time()
+    said_before = control.console_size()
     # the question is asked at once: QEMU holds it until the guest opens the port
     answer = asyncio.ensure_future(_ask(control))
     end = asyncio.ensure_future(control.process.exited.wait())
@@ -51,11 +52,13 @@ async def wait(control: QemuControl, timeout_s: float | None, progress: Progress
                 answer.result()
                 return
             waited = loop.time() - began
-            console = await control.console_text(12)
+            said = control.console_since(said_before)
+            console = "\n".join(said.splitlines()[-12:])
             if end.done():
                 raise _error(control, "", "", waited, console)
             seen = console if waited < 2 else console + "\n" + await screen.text(control)
-            cause, remedy = diagnose.console_cause(seen)
+            # a guest that panics may restart at once, and has said why many lines ago
+            cause, remedy = diagnose.console_cause(f"{said}\n{seen}")
             if cause:
                 raise _error(control, cause, remedy, waited, seen)
             if waited >= limit_s:

@@ -28,6 +28,9 @@ __all__ = ["ready", "source_digest", "tiny"]
 FORMAT = 1
 FILES = ("disk", "kernel", "initrd")
 PHASES = 8
+LEAST_MIB = 104
+"""Below this the kernel, uncompressed in memory, leaves no room to unpack the initramfs."""
+
 KEEP_OLD_S = 30 * 86400.0
 
 
@@ -212,6 +215,7 @@ def _image(place: str | Path, manifest: dict[str, Any]) -> Image | None:
         kernel_path=paths["kernel"],
         initrd_path=paths["initrd"],
         append=manifest["append"],
+        least_mib=LEAST_MIB,
         os=manifest["os"],
         source=f"built here from {len(manifest['packages'])} packages",
     )

@@ -11,6 +11,8 @@ import pytest
 from kvmnb import Host, HostError, ImageError, SpecError, StartError
 from kvmnb.engines.qemu.folders import Roots
 
+APPEND = "console=ttyS0 quiet no_timer_check panic=-1"
+
 
 def left(name: str) -> list[Path]:
     folder = Roots.from_environment().guest(name)
@@ -72,6 +74,18 @@ def test_a_kernel_that_panics_shows_its_last_words(host):
     error = fails(vm)
     assert "panicked" in error.cause or "no root file system" in error.cause
     assert "Kernel panic" in error.console_tail
+
+
+def test_a_guest_that_panics_and_restarts_again_and_again_is_told_after_the_first_time(host):
+    image = host.images["tiny"]  # in too little memory to unpack its own system
+    vm = host.vm("cramped").mem(96).boot(kernel=image.kernel, initrd=image.initrd, append=APPEND)
+    assert "panicked" in fails(vm).cause
+
+
+def test_too_little_memory_for_an_image_is_refused_at_once(host):
+    with pytest.raises(SpecError, match="at least 104 MiB"):
+        host.vm("cramped").mem(96).disk("tiny").start()
+    assert left("cramped") == []
 
 
 def test_a_file_that_is_no_kernel_is_told(host, tmp_path):
