@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kvmnb.engines.qemu.inotify import appearance
 from kvmnb.engines.qemu.turns import Turn
 from kvmnb.errors import CommandError
 
@@ -18,8 +19,9 @@ __all__ = ["Agent", "AgentClosed"]
 REPLY_LIMIT = 64 << 20
 """The longest reply in bytes: the agent captures 16 MiB of each stream and sends it in base64."""
 
-LINGER_S = 0.25
-"""How long the line is kept after a command, in case another one follows."""
+LINGER_S, LINGER_UNSEEING_S = 2.0, 0.25
+"""How long the line is kept after a command, in case another one follows: opening it costs more
+than most commands do. Less where nobody tells that another process waits for it."""
 
 
 class AgentClosed(Exception):
@@ -40,6 +42,8 @@ class Agent:
         self._lock = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._letting_go: asyncio.TimerHandle | None = None
+        self._watching = contextlib.ExitStack()
+        self._linger_s = LINGER_S
         self.answered = False
 
     @property
@@ -81,7 +85,7 @@ class Agent:
                 self._close()
             else:
                 loop = asyncio.get_running_loop()
-                self._letting_go = loop.call_later(LINGER_S, self._let_go)
+                self._letting_go = loop.call_later(self._linger_s, self._let_go)
         if "error" in reply:
             refusal = reply["error"] if isinstance(reply["error"], dict) else {}
             raise CommandError(command, str(refusal.get("class")), str(refusal.get("desc")))
@@ -89,6 +93,9 @@ class Agent:
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         await self._turn.take()
+        # the mark of a process that waits appears in this folder
+        watched = self._watching.enter_context(appearance(self._socket.parent, self._hand_on))
+        self._linger_s = LINGER_S if watched else LINGER_UNSEEING_S
         streams = await asyncio.open_unix_connection(str(self._socket), limit=REPLY_LIMIT)
         self._streams = streams
         reader, writer = streams
@@ -105,12 +112,19 @@ class Agent:
                 if isinstance(reply, dict) and reply.get("return") == number:
                     return streams
 
+    def _hand_on(self) -> None:
+        """Let go at once if another process waits, unless a command is under way."""
+        if self._letting_go is not None and self._turn.wanted:
+            self._letting_go.cancel()
+            self._let_go()
+
     def _let_go(self) -> None:
         self._letting_go = None
         if not self._lock.locked():
             self._close()
 
     def _close(self) -> None:
+        self._watching.close()
         streams, self._streams = self._streams, None
         if streams is not None:
             streams[1].transport.abort()

@@ -16,6 +16,7 @@ from kvmnb.engines.qemu import leases, process, readiness, screen
 from kvmnb.engines.qemu.accel import patience
 from kvmnb.engines.qemu.agent import Agent, AgentClosed
 from kvmnb.engines.qemu.children import Outliving
+from kvmnb.engines.qemu.console import Console
 from kvmnb.engines.qemu.ending import Ending
 from kvmnb.engines.qemu.events import EventHub, translate
 from kvmnb.engines.qemu.folders import GuestFolder, Roots
@@ -29,7 +30,6 @@ from kvmnb.errors import GuestLost, GuestTimeout, SpecError, StateError, Unsuppo
 __all__ = ["QemuControl"]
 
 HISTORY = 1000
-CONSOLE, CONSOLE_TAIL = "serial.log", 64 << 10
 DESTROY_S = 5.0
 
 SHUTDOWN_S = 20.0
@@ -80,6 +80,7 @@ class QemuControl:
         self.monitor = Monitor(folder.run, self._on_qmp_event)
         self.agent = Agent(folder.run)
         self._history: deque[Mapping[str, str]] = deque(maxlen=HISTORY)
+        self.console = Console(folder.run)
         self.inside = Inside(self)
         self._sampling = Sampling(self)
         self._onlooker = Onlooker(self)
@@ -281,7 +282,7 @@ class QemuControl:
                 await self._until_gone_pressing_again()
         except TimeoutError as error:
             self._ending.by_will = False
-            tail = await self.console_text(5)
+            tail = self.console.lines(5)
             what = "the guest to heed its power button; destroy() ends it all the same"
             raise GuestTimeout(name, limit_s, what, tail) from error
 
@@ -328,7 +329,7 @@ class QemuControl:
             if self._info.spec.agent:
                 await self.ready(timeout_s, None)
         except TimeoutError as error:
-            tail = await self.console_text(5)
+            tail = self.console.lines(5)
             what = "the guest to reboot; reset() forces it"
             raise GuestTimeout(name, limit_s, what, tail) from error
 
@@ -398,21 +399,7 @@ class QemuControl:
         return await screen.screenshot(self)
 
     async def console_text(self, lines: int) -> str:
-        text = process.tail(self.folder.run / CONSOLE, CONSOLE_TAIL)
-        return "\n".join(text.splitlines()[-lines:])
-
-    def console_size(self) -> int:
-        """Return how much the guest has written to its serial console, in bytes."""
-        try:
-            return (self.folder.run / CONSOLE).stat().st_size
-        except OSError:
-            return 0
-
-    def console_since(self, size: int) -> str:
-        """Return what it has written since it had written `size` bytes, at most the last 64 KiB."""
-        return process.tail(
-            self.folder.run / CONSOLE, min(CONSOLE_TAIL, self.console_size() - size)
-        )
+        return self.console.lines(lines)
 
     async def sample(self) -> Sample:
         return await self._sampling.take()

@@ -29,7 +29,7 @@ class _Inotify:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
-        self._happened: dict[int, Callable[[], None]] = {}
+        self._happened: dict[int, list[Callable[[], None]]] = {}
         self._fd: int = self._libc.inotify_init1(IN_NONBLOCK | IN_CLOEXEC)
         if self._fd >= 0:
             loop.add_reader(self._fd, self._drain)
@@ -43,13 +43,17 @@ class _Inotify:
         watch: int = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), mask)
         if watch < 0:
             return None
-        self._happened[watch] = happened
+        # the same folder again has the same watch
+        self._happened.setdefault(watch, []).append(happened)
         return watch
 
-    def remove(self, watch: int) -> None:
+    def remove(self, watch: int, happened: Callable[[], None]) -> None:
         """Watch no longer."""
-        del self._happened[watch]
-        self._libc.inotify_rm_watch(self._fd, watch)
+        listeners = self._happened[watch]
+        listeners.remove(happened)
+        if not listeners:
+            del self._happened[watch]
+            self._libc.inotify_rm_watch(self._fd, watch)
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -58,7 +62,7 @@ class _Inotify:
             while at < len(events):
                 watch, _, _, length = EVENT.unpack_from(events, at)
                 at += EVENT.size + length
-                if (happened := self._happened.get(watch)) is not None:
+                for happened in tuple(self._happened.get(watch, ())):
                     happened()
 
 
@@ -81,4 +85,4 @@ def appearance(folder: Path, happened: Callable[[], None]) -> Iterator[bool]:
         yield watch is not None
     finally:
         if watch is not None:
-            inotify.remove(watch)
+            inotify.remove(watch, happened)

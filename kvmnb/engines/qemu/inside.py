@@ -56,7 +56,7 @@ class Inside:
             if pid is not None:
                 self._control.spawn(self._give_up(pid))
             waited = timeout_s or 0.0
-            tail = await self._control.console_text(5)
+            tail = self._control.console.lines(5)
             raise GuestTimeout(self._control.info.name, waited, f"{command!r}", tail) from error
 
     async def _give_up(self, pid: int) -> None:

@@ -34,7 +34,7 @@ async def wait(control: QemuControl, timeout_s: float | None, progress: Progress
     limit_s = BOOT_S * control.patience if timeout_s is None else timeout_s
     loop = asyncio.get_running_loop()
     began = loop.time()
-    said_before = control.console_size()
+    said_before = control.console.size
     # the question is asked at once: QEMU holds it until the guest opens the port
     answer = asyncio.ensure_future(_ask(control))
     end = asyncio.ensure_future(control.process.exited.wait())
@@ -52,7 +52,7 @@ async def wait(control: QemuControl, timeout_s: float | None, progress: Progress
                 answer.result()
                 return
             waited = loop.time() - began
-            said = control.console_since(said_before)
+            said = control.console.since(said_before)
             console = "\n".join(said.splitlines()[-12:])
             if end.done():
                 raise _error(control, "", "", waited, console)
