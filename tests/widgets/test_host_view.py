@@ -75,11 +75,12 @@ def test_each_update_has_new_points_alone(host, launch, shown):
         assert len(flat) // 4 <= 2 * len(ids)
         assert set(flat[::4]) <= ids
         seen += flat[::4]
-    assert set(seen) == ids
+    ours = {each["id"] for each in view._told if each["name"] in {"one", "two"}}
+    assert ours <= set(seen) <= ids
     late = Page(view, "late")
     late.say("hello")
     facts, buffers = page.wait("history", 2)[-1]
-    assert {each["name"] for each in facts["guests"]} == {"one", "two"}
+    assert {"one", "two"} <= {each["name"] for each in facts["guests"]}
     assert len(numbers(buffers)) // 4 >= len(seen)
 
 

@@ -6,13 +6,14 @@ import gc
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kvmnb.engines.qemu.folders import Roots
 
 
-def count() -> dict[str, object]:
+def count() -> dict[str, Any]:
     """Count what a guest could leave in this process and on disk."""
     gc.collect()
     roots = Roots.from_environment()
@@ -25,6 +26,12 @@ def count() -> dict[str, object]:
             str(path) for root in (roots.run, roots.state) for path in root.glob("*/**/*")
         ),
     }
+
+
+def same_or_less(now: dict[str, Any], before: dict[str, Any]) -> None:
+    # a guest of an earlier test may let go of its agent's line meanwhile
+    assert now.pop("descriptors") <= before.pop("descriptors")
+    assert now == before
 
 
 def rounds(host, number: int) -> None:
@@ -45,7 +52,7 @@ def test_rounds_of_start_and_end_leave_nothing(host):
         rounds(host, 8)  # first uses: executor threads, caches
         before = count()
         rounds(host, 12)
-        assert count() == before
+        same_or_less(count(), before)
 
 
 @pytest.mark.soak
@@ -54,4 +61,4 @@ def test_a_hundred_rounds_leave_nothing(host):
         rounds(host, 8)
         before = count()
         rounds(host, 100)
-        assert count() == before
+        same_or_less(count(), before)
