@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -200,6 +201,7 @@ class Visit:
 @pytest.fixture(scope="module")
 def visit(lab: Lab, browser: Browser) -> Iterator[Callable[..., Visit]]:
     """Open a notebook in a page of its own, from which no other host is ever reached."""
+    numbers = itertools.count()
     with contextlib.ExitStack() as stack:
 
         def open_(book: Path, *, kernel: bool = True, **options: Any) -> Visit:
@@ -209,12 +211,14 @@ def visit(lab: Lab, browser: Browser) -> Iterator[Callable[..., Visit]]:
             context.route("**/*", lambda route: _within(route, lab))
             context.set_default_timeout(PATIENCE_MS)
             visit = Visit(context.new_page())
+            # a page that is loaded anew brings back the notebooks of its workspace, so one each
+            place = f"{lab.url}lab/workspaces/{book.stem}-{next(numbers)}"
             visit.page.on("websocket", lambda socket: _keep(socket, visit.frames))
             if kernel:
-                visit.page.goto(f"{lab.url}lab/tree/{book.name}?token={lab.token}")
+                visit.page.goto(f"{place}/tree/{book.name}?token={lab.token}")
                 visit.settle()
             else:
-                visit.page.goto(f"{lab.url}lab?reset&token={lab.token}")
+                visit.page.goto(f"{place}?reset&token={lab.token}")
                 visit.wait("window.jupyterapp?.commands?.hasCommand('docmanager:open')")
                 visit.do(
                     "docmanager:open",
