@@ -252,7 +252,7 @@ def test_a_page_that_does_not_answer_counts_as_gone_until_it_does(guest, shown, 
     monkeypatch.setattr(live, "HEARTBEAT_S", 0.02)
     view = guest.view()
     page = shown(view)
-    until(lambda: not view._working)
+    page.wait("asleep")
     assert len(page.line.all("ping")) == live.MOST_UNANSWERED
     page.say("here")
     page.wait("history", 2)
