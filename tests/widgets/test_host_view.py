@@ -22,6 +22,24 @@ def names(page):
     return {each["name"]: each["state"] for each in told[-1]} if told else {}
 
 
+def told_points(rows, ids):
+    """Return whose points the updates hold, after a look at each: new points, and nothing else."""
+    seen = []
+    for message, buffers in rows:
+        flat = numbers(buffers)
+        assert message == {"kind": "rows"}
+        assert len(flat) % 4 == 0
+        assert len(flat) // 4 <= 2 * len(ids)
+        assert set(flat[::4]) <= ids
+        seen += flat[::4]
+    return seen
+
+
+def launch_all(host, launch, *names):
+    """Start guests of these names; return them in this order."""
+    return [launch(host.vm(name).mem(64)) for name in names]
+
+
 def show_and_close(host, shown):
     """Show a view and close it; return a weak reference to it."""
     view = host.view()
@@ -60,21 +78,13 @@ def test_a_guest_that_ended_is_seen_to_have_ended(host, launch, shown):
 
 
 def test_each_update_has_new_points_alone(host, launch, shown):
-    for name in ("one", "two"):
-        launch(host.vm(name).mem(64))
+    launch_all(host, launch, "one", "two")
     view = host.view()
     page = shown(view)
     until(lambda: {"one", "two"} <= set(names(page)))
     rows = page.wait("rows", 6)
     ids = {each["id"] for each in view._told}
-    seen = []
-    for message, buffers in rows:
-        flat = numbers(buffers)
-        assert message == {"kind": "rows"}
-        assert len(flat) % 4 == 0
-        assert len(flat) // 4 <= 2 * len(ids)
-        assert set(flat[::4]) <= ids
-        seen += flat[::4]
+    seen = told_points(rows, ids)
     ours = {each["id"] for each in view._told if each["name"] in {"one", "two"}}
     assert ours <= set(seen) <= ids
     late = Page(view, "late")
@@ -85,7 +95,7 @@ def test_each_update_has_new_points_alone(host, launch, shown):
 
 
 def test_buttons_act_on_the_guest_of_their_row(host, launch, shown):
-    one, two = (launch(host.vm(name).mem(64)) for name in ("one", "two"))
+    one, two = launch_all(host, launch, "one", "two")
     page = shown(host.view())
     until(lambda: {"one", "two"} <= set(names(page)))
     page.say("press", verb="suspend", guest="two")

@@ -36,6 +36,36 @@ def show_and_close(guest, shown):
     return weakref.ref(view)
 
 
+def press_at_once(page, verbs, times):
+    """Press each verb so many times, each on a thread of its own, all beginning together."""
+    start = threading.Barrier(len(verbs))
+
+    def press(verb):
+        start.wait()
+        for _ in range(times):
+            page.say("press", verb=verb, mib=64)
+
+    threads = [threading.Thread(target=press, args=(verb,)) for verb in verbs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def answer(page, times):
+    """Answer so many heartbeats, each once it has come."""
+    for count in range(1, times + 1):
+        page.wait("ping", count)
+        page.say("here")
+
+
+def assert_names_none(texts, places):
+    """Fail if a text names one of the places."""
+    for text in texts:
+        for place in places:
+            assert place not in text
+
+
 def test_making_a_view_does_nothing(guest):
     threads, known = threading.active_count(), len(instances)
     view = guest.view()
@@ -178,18 +208,7 @@ def test_what_no_button_sends_does_nothing(guest, shown, content):
 def test_many_threads_may_press_at_once(guest, shown):
     page = shown(guest.view())
     verbs = ["suspend", "resume", "balloon"] * 8
-    start = threading.Barrier(len(verbs))
-
-    def press(verb):
-        start.wait()
-        for _ in range(4):
-            page.say("press", verb=verb, mib=64)
-
-    threads = [threading.Thread(target=press, args=(verb,)) for verb in verbs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    press_at_once(page, verbs, times=4)
     until(lambda: len(guest.history) == len(verbs) * 4)
     assert not [m for m, _ in page.line.all("said") if "error" in (m["said"] or {})]
     until(lambda: page.state() == guest.refresh())
@@ -262,9 +281,7 @@ def test_a_page_that_answers_keeps_it_awake(guest, shown, monkeypatch):
     monkeypatch.setattr(live, "HEARTBEAT_S", 0.02)
     view = guest.view()
     page = shown(view)
-    for count in range(1, 12):
-        page.wait("ping", count)
-        page.say("here")
+    answer(page, times=11)
     assert page.line.all("asleep") == []
 
 
@@ -311,10 +328,8 @@ def test_its_picture_names_no_place_of_this_machine(host, launch, shown, tmp_pat
     page = shown(view)
     page.wait("row", 3)
     data, _ = view._repr_mimebundle_()
-    for text in (data["text/html"], data["text/plain"]):
-        assert str(tmp_path) not in text
-        assert guest.info.run_dir not in text
-        assert guest.info.command[0] not in text
+    places = str(tmp_path), guest.info.run_dir, guest.info.command[0]
+    assert_names_none((data["text/html"], data["text/plain"]), places)
 
 
 def test_a_hostile_name_is_text(host, launch, shown):
