@@ -29,6 +29,47 @@ if TYPE_CHECKING:
     )
     from kvmnb.guest import Guest
     from kvmnb.host import Host
+    from kvmnb.spec.boot import Boot
+    from kvmnb.spec.charbacks import TCP, UDP, File, HostPort, Null, Pipe, SpicePort, UnixSocket
+    from kvmnb.spec.chardev import Private, Serial
+    from kvmnb.spec.cloud_init import CloudInit
+    from kvmnb.spec.cpu import CPU
+    from kvmnb.spec.devices import RNG, Balloon
+    from kvmnb.spec.diskbacks import BlockDevice, FatFolder, Server, Volume
+    from kvmnb.spec.domain import DomainSpec
+    from kvmnb.spec.forwards import Forward, GuestForward
+    from kvmnb.spec.graphics import VNC, Video
+    from kvmnb.spec.memory import Memory
+    from kvmnb.spec.netbacks import (
+        VDE,
+        Bridge,
+        Dgram,
+        Direct,
+        HostNIC,
+        LibvirtNetwork,
+        Passt,
+        Socket,
+        Stream,
+        Tap,
+        VhostUser,
+    )
+    from kvmnb.spec.network import NIC, User
+    from kvmnb.spec.numa import NUMANode
+    from kvmnb.spec.peripherals import (
+        TPM,
+        HostPCI,
+        HostUSB,
+        Input,
+        Mediated,
+        Share,
+        Sound,
+        Vsock,
+        Watchdog,
+    )
+    from kvmnb.spec.platform import Clock, ExtraXML, Firmware
+    from kvmnb.spec.ports import Channel, Console, Monitor, Parallel
+    from kvmnb.spec.screens import Spice, Window
+    from kvmnb.spec.storage import CDROM, CatalogueImage, Disk, ExistingFile, Floppy, NewFile
     from kvmnb.vm import VM
 
 __version__ = "0.1.0"
@@ -50,12 +91,84 @@ __all__ = [
     "CommandError",
     "GuestLost",
     "GuestTimeout",
+    # the parts of a description, the front and back halves of its devices apart
+    "Disk",
+    "CDROM",
+    "Floppy",
+    "CatalogueImage",
+    "ExistingFile",
+    "NewFile",
+    "BlockDevice",
+    "Server",
+    "Volume",
+    "FatFolder",
+    "NIC",
+    "User",
+    "Forward",
+    "GuestForward",
+    "Tap",
+    "Bridge",
+    "LibvirtNetwork",
+    "Direct",
+    "HostNIC",
+    "Socket",
+    "Stream",
+    "Dgram",
+    "VDE",
+    "Passt",
+    "VhostUser",
+    "Serial",
+    "Parallel",
+    "Console",
+    "Channel",
+    "Monitor",
+    "Private",
+    "Null",
+    "File",
+    "Pipe",
+    "HostPort",
+    "TCP",
+    "UDP",
+    "UnixSocket",
+    "SpicePort",
+    "VNC",
+    "Spice",
+    "Window",
+    "Video",
+    "Input",
+    "Sound",
+    "Watchdog",
+    "Balloon",
+    "RNG",
+    "TPM",
+    "Share",
+    "Vsock",
+    "HostPCI",
+    "HostUSB",
+    "Mediated",
+    "Memory",
+    "NUMANode",
+    "CPU",
+    "Boot",
+    "Firmware",
+    "Clock",
+    "CloudInit",
+    "ExtraXML",
+    "DomainSpec",
     "__version__",
 ]
 
 # Where the names that are not in kvmnb.errors live. They are imported at their first use, so that
 # `import kvmnb` costs a notebook nothing that it does not go on to use.
 _homes = {"Host": "kvmnb.host", "VM": "kvmnb.vm", "Guest": "kvmnb.guest"}
+
+
+def _home(name: str) -> str:
+    if name in _homes or name.endswith(("Error", "Lost", "Timeout")) or name == "Unsupported":
+        return _homes.get(name, "kvmnb.errors")
+    from kvmnb.spec.codec import HOMES
+
+    return f"kvmnb.spec.{HOMES[name]}"
 
 
 if not TYPE_CHECKING:  # a type checker is to see the names above, and no others
@@ -65,7 +178,7 @@ if not TYPE_CHECKING:  # a type checker is to see the names above, and no others
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        value: object = getattr(import_module(_homes.get(name, "kvmnb.errors")), name)
+        value: object = getattr(import_module(_home(name)), name)
         globals()[name] = value
         return value
 

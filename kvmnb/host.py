@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     import pandas
 
     from kvmnb.display.cards import Card
+    from kvmnb.display.image_work import ImageWork
     from kvmnb.doctor import Report
     from kvmnb.engines.qemu.engine import QemuEngine
     from kvmnb.guest import Guest
+    from kvmnb.parse.result import Parsed
     from kvmnb.widgets.host_view import HostView
 
 __all__ = ["Guests", "Host"]
@@ -52,12 +54,64 @@ class Host:
     ) -> None:
         self.uri = uri
         self.keep = keep
-        self.images = Images(images)
+        self.images = Images(images, show=_show_work)
         self.engine: QemuEngine = engine_for(uri, self.images, qemu)
 
-    def vm(self, name: str) -> VM:
-        """Describe a guest: ``host.vm("test").mem(128).disk("tiny")``."""
+    def vm(self, name: str, *, bare: bool = False) -> VM:
+        """Describe a guest: ``host.vm("test").mem(128).disk("tiny")``.
+
+        Parameters
+        ----------
+        bare : without the balloon, agent, console, screen, entropy source and generation id
+            that every guest has unless told otherwise
+        """
+        if bare:
+            from kvmnb.builder.python import bare as nothing_more
+
+            return VM(nothing_more(name), self)
         return VM(DomainSpec(name=name), self)
+
+    def from_command(self, line: str) -> VM:
+        """Describe the guest of a qemu-kvm or QEMU command line, however old it is.
+
+        Nothing is run, and no shell is asked. What a reader should know of the line is in the
+        VM's `notes`.
+
+        Raises
+        ------
+        ParseError   where the line is wrong, why, and the likely word
+        """
+        from kvmnb import parse
+
+        return self._pasted(parse.qemu(line))
+
+    def from_xml(self, xml: str) -> VM:
+        """Describe the guest of a libvirt domain's XML, as ``virsh dumpxml`` prints it.
+
+        Raises
+        ------
+        ParseError   where the XML is wrong, and why
+        """
+        from kvmnb import parse
+
+        return self._pasted(parse.libvirt(xml))
+
+    def from_virt_install(self, line: str) -> VM:
+        """Describe the guest of a virt-install command line.
+
+        Raises
+        ------
+        ParseError   where the line is wrong, why, and the likely word
+        """
+        from kvmnb import parse
+
+        return self._pasted(parse.virt_install(line))
+
+    def _pasted(self, parsed: Parsed) -> VM:
+        from kvmnb.builder.pasted import brought_here
+
+        spec, notes = brought_here(parsed, self)
+        return VM(spec, self, notes)
 
     @property
     def guests(self) -> Guests:
@@ -105,6 +159,12 @@ class Host:
 
     def _repr_html_(self) -> str:
         return self._card().html
+
+
+def _show_work(title: str) -> ImageWork:
+    from kvmnb.display.image_work import ImageWork
+
+    return ImageWork(title)
 
 
 class Guests:

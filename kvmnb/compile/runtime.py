@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from kvmnb.spec.value import Value
 
-__all__ = ["DirectBoot", "DiskFile", "Runtime"]
+__all__ = ["DirectBoot", "DiskFile", "FirmwareFiles", "Runtime"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -27,6 +28,14 @@ class DirectBoot(Value):
     append: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FirmwareFiles(Value):
+    """The firmware that the host has: its code, and the private file for its variables."""
+
+    code: str
+    variables: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Runtime(Value):
     """Probed facts, paths and choices that a spec leaves to the host.
@@ -36,13 +45,19 @@ class Runtime(Value):
     qemu : the binary
     version : of it, such as ``(7, 2, 22)``
     devices : what ``-device help`` lists
+    netdevs, chardevs, audiodevs, displays : what ``-netdev help`` and the others list;
+        ``None`` where nobody asked
     sandbox : whether it was built with seccomp
     accel : the accelerator that was chosen
     run_dir : the folder for sockets and logs
     uuid : the guest's SMBIOS UUID
     disks : one file for each disk of the spec, in order
     macs : one address for each NIC of the spec, in order
-    direct_boot : the kernel of the first disk's image, where it brings one
+    direct_boot : the kernel of the first disk's image, where it brings one, or of the spec's
+        install tree
+    catalogue : the file of each further image of the catalogue, by name (CD-ROMs, floppies)
+    firmware : what ``Firmware`` without files means on this host; ``None`` where there is none
+    seed : the ISO that `cloud_init` is written to
     """
 
     qemu: str
@@ -55,6 +70,13 @@ class Runtime(Value):
     disks: tuple[DiskFile, ...] = ()
     macs: tuple[str, ...] = ()
     direct_boot: DirectBoot | None = None
+    netdevs: frozenset[str] | None = None
+    chardevs: frozenset[str] | None = None
+    audiodevs: frozenset[str] | None = None
+    displays: frozenset[str] | None = None
+    catalogue: Mapping[str, str] = field(default_factory=dict)
+    firmware: FirmwareFiles | None = None
+    seed: str | None = None
 
     def socket(self, name: str) -> str:
         """Return the path of one of the guest's sockets, such as ``"agent"``."""
@@ -63,3 +85,7 @@ class Runtime(Value):
     def log(self, name: str) -> str:
         """Return the path of one of the guest's logs, such as ``"serial"``."""
         return f"{self.run_dir}/{name}.log"
+
+    def secret(self, name: str) -> str:
+        """Return the path of the private file that holds one password, such as ``"vnc"``."""
+        return f"{self.run_dir}/{name}.secret"

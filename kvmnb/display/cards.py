@@ -6,23 +6,28 @@ wait. Names and paths are hostile until `kvmnb.markup` has quoted them.
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any
 
 from kvmnb.display.command import Command
 from kvmnb.display.screenshot import Screenshot
 from kvmnb.markup import columns, element, printable
 from kvmnb.spec.boot import Boot
 from kvmnb.spec.cpu import CPU
-from kvmnb.spec.domain import DomainSpec, Memory
-from kvmnb.spec.network import NIC, NetBack, User
-from kvmnb.spec.storage import CatalogueImage, Disk, DiskBack, ExistingFile, NewFile
+from kvmnb.spec.domain import DomainSpec
+from kvmnb.spec.memory import Memory
+from kvmnb.spec.network import NIC, User
+from kvmnb.spec.storage import CatalogueImage, Disk, ExistingFile, NewFile
 from kvmnb.units import human
 
 if TYPE_CHECKING:
     from kvmnb.engines.base import GuestInfo, HostInfo, State
+    from kvmnb.spec.network import NetBack
+    from kvmnb.spec.storage import DiskBack
 
 __all__ = ["Card", "Command", "Screenshot", "STATES", "guest_card", "host_card", "vm_card"]
 
@@ -39,8 +44,8 @@ STATES = {
 SWITCHES = {
     "balloon": "balloon with statistics",
     "agent": "agent channel",
-    "serial": "serial console",
-    "vnc": "VNC screen",
+    "serials": "serial console",
+    "displays": "VNC screen",
     "vmgenid": "generation id",
     "rng": "entropy source",
 }
@@ -113,22 +118,59 @@ def vm_card(spec: DomainSpec) -> Card:
 
 
 def _spec_rows(spec: DomainSpec, macs: Sequence[str]) -> Rows:
-    yield "memory", _memory(spec.memory)
-    yield "vCPUs", _cpu(spec.cpu)
-    yield "machine", spec.machine
+    yield "memory", _joined(_memory(spec.memory), _set(spec.memory, *_MEMORY))
+    yield "vCPUs", _joined(_cpu(spec.cpu), _set(spec.cpu, *_CPU))
+    yield "machine", _joined(spec.machine, _pairs(spec.machine_options))
     for index, disk in enumerate(spec.disks):
-        yield f"disk{index}", _disk(disk)
+        yield f"disk{index}", _joined(_disk(disk), _set(disk, *_DISK))
     for index, cdrom in enumerate(spec.cdroms):
-        yield f"cd{index}", cdrom.path
+        medium = "empty" if cdrom.back is None else _disk_back(cdrom.back)
+        yield f"cd{index}", _joined(medium, _set(cdrom, "back"))
     for index, nic in enumerate(spec.nics):
-        yield f"net{index}", _nic(nic, macs[index] if index < len(macs) else nic.mac)
-    yield "boot", _boot(spec.boot)
+        mac = macs[index] if index < len(macs) else nic.mac
+        yield f"net{index}", _joined(_nic(nic, mac), _set(nic, *_NIC))
+    yield "boot", _joined(_boot(spec.boot), _set(spec.boot, *_BOOT))
+    yield from _more(spec)
+
+
+def _more(spec: DomainSpec) -> Rows:
+    """Show what a guest has only if it is asked for, and the devices that can be switched off."""
+    plain = DomainSpec(name=spec.name)
+    for field in dataclasses.fields(spec):
+        value = getattr(spec, field.name)
+        if field.name in _SHOWN or value == getattr(plain, field.name):
+            continue
+        if value is None or value == () or value is False:
+            continue  # a device that is switched off
+        parts = value if isinstance(value, tuple) else (value,)
+        yield field.name.replace("_", " "), ", ".join(map(_words, parts))
     on = [words for field, words in SWITCHES.items() if getattr(spec, field)]
     off = [words for field, words in SWITCHES.items() if not getattr(spec, field)]
+    if spec.acpi is False:
+        off.append("ACPI")
     if on:
         yield "devices", ", ".join(on)
     if off:
         yield "switched off", ", ".join(off)
+
+
+# Fields that have words of their own above; all others are named as they are in the spec.
+_SHOWN = {"name", "memory", "cpu", "machine", "machine_options", "accel", "boot"} | {
+    *("disks", "cdroms", "nics"),
+}
+_MEMORY = ("size_mib", "slots", "maximum_mib")
+_CPU = ("count", "sockets", "dies", "cores", "threads", "maximum", "model", "features")
+_DISK = ("back", "bus", "cache", "format", "size_bytes", "readonly", "snapshot")
+_NIC = ("model", "back", "mac")
+_BOOT = ("kernel", "initrd", "append", "order", "once", "menu")
+
+
+def _joined(*words: str) -> str:
+    return ", ".join(filter(None, words))
+
+
+def _pairs(options: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in options)
 
 
 def _memory(memory: Memory) -> str:
@@ -140,13 +182,15 @@ def _memory(memory: Memory) -> str:
 
 def _cpu(cpu: CPU) -> str:
     words = str(cpu.count)
-    layout = {"sockets": cpu.sockets, "cores": cpu.cores, "threads": cpu.threads}
+    layout = {"sockets": cpu.sockets, "dies": cpu.dies, "cores": cpu.cores, "threads": cpu.threads}
     given = [f"{count} {part}" for part, count in layout.items() if count is not None]
     if given:
         words += f" as {' × '.join(given)}"
     if cpu.maximum is not None:
         words += f", at most {cpu.maximum}"
-    return f"{words}, model {cpu.model}" if cpu.model is not None else words
+    if cpu.model is not None:
+        words += f", model {cpu.model}"
+    return f"{words}, {' '.join(cpu.features)}" if cpu.features else words
 
 
 def _disk(disk: Disk) -> str:
@@ -168,22 +212,24 @@ def _disk_back(back: DiskBack) -> str:
             return f"fresh overlay on image {back.name}"
         case ExistingFile():
             return f"file {back.path}"
+        case NewFile(path=None):
+            return f"new {back.format} of {human(back.size_bytes)}"
         case NewFile():
-            return f"new qcow2 of {human(back.size_bytes)}"
+            return f"file {back.path}, made with {human(back.size_bytes)} if it is not there"
         case _:
-            assert_never(back)
+            return _words(back)
 
 
 def _nic(nic: NIC, mac: str | None) -> str:
     return f"{nic.model}, {_net_back(nic.back)}, {mac or 'MAC derived at start'}"
 
 
-def _net_back(back: NetBack) -> str:
-    match back:
-        case User():
-            return "user network (NAT)"
-        case _:
-            assert_never(back)
+def _net_back(back: NetBack | None) -> str:
+    if back is None:
+        return "its cable hangs loose"
+    if isinstance(back, User):
+        return _joined("user network (NAT)", _set(back))
+    return _words(back)
 
 
 def _boot(boot: Boot) -> str:
@@ -200,7 +246,37 @@ def _boot(boot: Boot) -> str:
         words.append(f"firmware, once {boot.once}")
     if boot.menu:
         words.append("firmware, with its menu")
-    return ", ".join(words) or "the image's own kernel if it has one, else firmware"
+    if words or boot != Boot():
+        return ", ".join(words)
+    return "the image's own kernel if it has one, else firmware"
+
+
+def _words(part: object) -> str:
+    """Return the kind of a part and what is set in it: ``tap ifname tap0``."""
+    if isinstance(part, tuple):
+        return " ".join(map(_words, part))
+    if not dataclasses.is_dataclass(part):
+        return str(part)
+    name = type(part).__name__
+    kind = name if name.isupper() else re.sub("(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    return " ".join(filter(None, (kind, _set(part))))
+
+
+def _set(part: Any, *but: str) -> str:
+    """Return what is set in a part, apart from its fields `but`: ``ifname tap0, vhost``."""
+    words = []
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        if field.name in but or value == field.default:
+            continue
+        label = field.name.replace("_", " ")
+        if value is True:
+            words.append(label)
+        elif value is False or value is None:
+            words.append(f"no {label}")
+        else:
+            words.append(f"{label} {_words(value)}")
+    return ", ".join(words)
 
 
 # -- a guest --------------------------------------------------------------------------------

@@ -13,6 +13,9 @@ __all__ = ["Boot"]
 LETTERS = "abcdn"
 """QEMU's boot letters: floppies a and b, disk c, CD-ROM d, network n (QEMU manual, -boot)."""
 
+TIMEOUT_LIMIT_MS = 65535
+"""The most that the firmware's 16 bits hold (QEMU manual, -boot splash-time)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Boot(Value):
@@ -25,15 +28,26 @@ class Boot(Value):
     ----------
     order, once : letters out of ``abcdn``: always, or for the first start only
     menu : the firmware shows its boot menu
+    menu_timeout_ms : how long the menu waits
+    strict : try only what is named, nothing after it
+    splash : a picture that the firmware shows
     kernel, initrd, append : a kernel that QEMU itself loads, and its command line
+    dtb : a device tree for that kernel
+    location : an install tree whose kernel is loaded for the first start (virt-install's
+        ``--location``): a folder, an ISO, or a URL
     """
 
     order: str = ""
     once: str = ""
     menu: bool = False
+    menu_timeout_ms: int | None = None
+    strict: bool = False
+    splash: str | None = None
     kernel: str | None = None
     initrd: str | None = None
     append: str = ""
+    dtb: str | None = None
+    location: str | None = None
 
     def __post_init__(self) -> None:
         for field in ("order", "once"):
@@ -46,14 +60,21 @@ class Boot(Value):
             if len(set(letters)) != len(letters):
                 raise SpecError(f"boot.{field}", letters, "names a device twice")
         validate.switch("boot.menu", self.menu)
-        for field in ("kernel", "initrd"):
+        validate.switch("boot.strict", self.strict)
+        if self.menu_timeout_ms is not None:
+            validate.positive("boot.menu_timeout", self.menu_timeout_ms, TIMEOUT_LIMIT_MS)
+        for field in ("kernel", "initrd", "splash", "dtb", "location"):
             if getattr(self, field) is not None:
                 validate.path(f"boot.{field}", getattr(self, field))
         validate.text("boot.append", self.append)
-        if self.kernel is None and (self.initrd is not None or self.append):
-            raise SpecError("boot.kernel", None, "initrd and append need a kernel")
+        if self.kernel is not None and self.location is not None:
+            raise SpecError("boot.kernel", self.kernel, "the location brings its own kernel")
+        if self.kernel is None and (self.initrd is not None or self.dtb is not None):
+            raise SpecError("boot.kernel", None, "initrd and dtb need a kernel")
+        if self.kernel is None and self.location is None and self.append:
+            raise SpecError("boot.kernel", None, "append needs a kernel")
 
     @property
     def from_firmware(self) -> bool:
         """Whether the spec asks for a start through the firmware."""
-        return bool(self.order or self.once or self.menu)
+        return bool(self.order or self.once or self.menu or self.strict or self.splash)

@@ -6,29 +6,55 @@ import dataclasses
 from typing import Any
 
 from kvmnb.errors import SpecError
-from kvmnb.spec.boot import Boot
-from kvmnb.spec.cpu import CPU
-from kvmnb.spec.domain import DomainSpec, Memory
-from kvmnb.spec.network import NIC, User
-from kvmnb.spec.storage import CDROM, CatalogueImage, Disk, ExistingFile, NewFile
 
-__all__ = ["decode", "differences", "encode"]
+__all__ = ["decode", "differences", "encode", "HOMES", "kind_named"]
 
-_KINDS: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        *(DomainSpec, Memory, CPU, Boot),
-        *(Disk, CDROM, CatalogueImage, ExistingFile, NewFile),
-        *(NIC, User),
-    )
+_HOMES = {
+    "boot": ("Boot",),
+    "chardev": ("Private", "Serial"),
+    "charbacks": ("Null", "File", "Pipe", "HostPort", "TCP", "UDP", "UnixSocket", "SpicePort"),
+    "cloud_init": ("CloudInit",),
+    "cpu": ("CPU",),
+    "devices": ("Balloon", "RNG"),
+    "diskbacks": ("BlockDevice", "Server", "Volume", "FatFolder"),
+    "domain": ("DomainSpec",),
+    "forwards": ("Forward", "GuestForward"),
+    "graphics": ("VNC", "Video"),
+    "memory": ("Memory",),
+    "netbacks": (
+        *("Tap", "Bridge", "Socket", "Stream", "Dgram", "VDE", "Passt", "VhostUser"),
+        *("LibvirtNetwork", "Direct", "HostNIC"),
+    ),
+    "network": ("NIC", "User"),
+    "numa": ("NUMANode",),
+    "peripherals": (
+        *("Input", "Sound", "Watchdog", "TPM", "Share", "Vsock"),
+        *("HostPCI", "HostUSB", "Mediated"),
+    ),
+    "platform": ("Firmware", "Clock", "ExtraXML"),
+    "ports": ("Parallel", "Console", "Channel", "Monitor"),
+    "screens": ("Spice", "Window"),
+    "storage": ("Disk", "CDROM", "Floppy", "CatalogueImage", "ExistingFile", "NewFile"),
 }
+HOMES = {kind: home for home, kinds in _HOMES.items() for kind in kinds}
+"""The module of ``kvmnb.spec`` that each kind of part lives in."""
+
+
+def kind_named(name: str) -> type[Any] | None:
+    """Return the class of a part of a spec, loading its module only now."""
+    if name not in HOMES:
+        return None
+    from importlib import import_module
+
+    found: type[Any] = getattr(import_module(f"kvmnb.spec.{HOMES[name]}"), name)
+    return found
 
 
 def encode(value: Any) -> Any:
-    """Return a JSON value; a dataclass becomes an object that names its kind."""
+    """Return a JSON value; a dataclass becomes an object that names its part."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"kind": type(value).__name__, **fields}
+        return {"part": type(value).__name__, **fields}
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     return value
@@ -45,10 +71,10 @@ def decode(value: Any) -> Any:
         return tuple(decode(item) for item in value)
     if not isinstance(value, dict):
         return value
-    kind = _KINDS.get(str(value.get("kind")))
+    kind = kind_named(str(value.get("part")))
     if kind is None:
-        raise SpecError("kind", value.get("kind"), "not a part of a spec in this version")
-    fields = {key: decode(item) for key, item in value.items() if key != "kind"}
+        raise SpecError("part", value.get("part"), "not a part of a spec in this version")
+    fields = {key: decode(item) for key, item in value.items() if key != "part"}
     try:
         return kind(**fields)
     except TypeError as error:

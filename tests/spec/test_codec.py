@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 import json
+import pkgutil
 
 import pytest
 from hypothesis import given
 
+import kvmnb.spec
 from kvmnb import SpecError
-from kvmnb.spec import boot, codec, cpu, domain, network, storage
-from kvmnb.spec.codec import decode, differences, encode
+from kvmnb.spec.codec import HOMES, decode, differences, encode, kind_named
 from kvmnb.spec.cpu import CPU
-from kvmnb.spec.domain import DomainSpec, Memory
+from kvmnb.spec.domain import DomainSpec
+from kvmnb.spec.memory import Memory
 from kvmnb.spec.network import NIC
 from kvmnb.spec.storage import CatalogueImage, Disk, ExistingFile
 from tests.spec.strategies import domains
@@ -27,29 +30,33 @@ def test_a_description_goes_through_json_and_comes_back(spec):
 
 
 def test_every_kind_of_part_can_be_written_and_read():
+    modules = [
+        importlib.import_module(f"kvmnb.spec.{found.name}")
+        for found in pkgutil.iter_modules(kvmnb.spec.__path__)
+    ]
     kinds = {
         kind
-        for module in (boot, cpu, domain, network, storage)
+        for module in modules
         for _, kind in inspect.getmembers(module, dataclasses.is_dataclass)
     }
-    assert set(codec._KINDS.values()) == kinds
+    assert {kind_named(name) for name in HOMES} == kinds
 
 
 @pytest.mark.parametrize(
     "written",
     [
         {},
-        {"kind": "Volume"},
-        {"kind": None},
-        {"kind": ["Disk"]},
-        {"kind": "DomainSpec"},
-        {"kind": "DomainSpec", "name": "a", "floppy": True},
-        {"kind": "DomainSpec", "name": "a/b"},
-        {"kind": "DomainSpec", "name": "a", "memory": {"kind": "CPU"}},
-        {"kind": "DomainSpec", "name": "a", "disks": "x"},
-        {"kind": "DomainSpec", "name": "a", "disks": [{"kind": "Disk", "back": "/etc/passwd"}]},
-        {"kind": "Memory", "size_mib": "128"},
-        {"kind": "CPU", "count": {"kind": "User"}},
+        {"part": "Wolume"},
+        {"part": None},
+        {"part": ["Disk"]},
+        {"part": "DomainSpec"},
+        {"part": "DomainSpec", "name": "a", "flopy": True},
+        {"part": "DomainSpec", "name": "a/b"},
+        {"part": "DomainSpec", "name": "a", "memory": {"part": "CPU"}},
+        {"part": "DomainSpec", "name": "a", "disks": "x"},
+        {"part": "DomainSpec", "name": "a", "disks": [{"part": "Disk", "back": "/etc/passwd"}]},
+        {"part": "Memory", "size_mib": "128"},
+        {"part": "CPU", "count": {"part": "User"}},
     ],
 )
 def test_what_is_no_description_is_refused(written):

@@ -17,6 +17,7 @@ from kvmnb.spec.storage import CatalogueImage
 # What only a guest that runs needs is imported by the verbs that need it: `vm.command()` in a
 # fresh process is to cost a notebook next to nothing (benchmarks/fluent_line.py).
 if TYPE_CHECKING:
+    from kvmnb.compile.runtime import Runtime
     from kvmnb.engines.base import GuestInfo, HostInfo, Progress, Wait
     from kvmnb.engines.qemu.children import Outliving
     from kvmnb.engines.qemu.control import QemuControl
@@ -73,14 +74,18 @@ class QemuEngine:
 
     def plan(self, spec: DomainSpec, progress: Progress | None = None) -> Plan:
         """Decide what `spec` leaves open; images that are not here yet are fetched."""
-        for disk in spec.disks:
-            if isinstance(disk.back, CatalogueImage):
-                self.images.get(disk.back.name, _image_progress(progress))
+        for back in spec.backs:
+            if isinstance(back, CatalogueImage):
+                self.images.get(back.name, _image_progress(progress))
         return make_plan(spec, self.roots, self.facts, self.images)
 
     def command(self, spec: DomainSpec) -> tuple[str, ...]:
         """Return the argv that `start` would execute."""
         return self.plan(spec).argv
+
+    def runtime(self, spec: DomainSpec) -> Runtime:
+        """Return what the compilers are told of this host for `spec`."""
+        return self.plan(spec).runtime
 
     # -- guests that run ------------------------------------------------------------------
 
@@ -232,8 +237,7 @@ class QemuEngine:
             leases.own(folder)
             records.write(folder, new)
             leases.ensure_reaper(self.roots)
-            for disk in plan.new_disks:
-                await disks.create(disk)
+            await disks.prepare(plan)
             popen = process.spawn(argv, folder)
             started = Process.of(popen.pid)
             if started is None:  # it has ended already; its exit code tells the rest

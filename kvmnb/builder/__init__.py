@@ -1,0 +1,1 @@
+"""The verbs by which a VM is described, sorted by what they speak of."""

@@ -1,0 +1,86 @@
+"""What the writers of fluent Python share: values and calls as source text."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from kvmnb.spec.domain import DomainSpec
+
+__all__ = ["Job", "Writer", "call", "changed", "each", "mib", "one", "same", "size", "source_text"]
+
+
+class Job(NamedTuple):
+    """What is written: a spec, what it is compared with, and what a verb would refuse here."""
+
+    spec: DomainSpec
+    base: DomainSpec
+    refused: frozenset[str]
+
+
+Writer = Callable[[Job], Iterator[str]]
+"""Yields the calls that make one part of the spec."""
+
+
+def call(verb: str, *values: Any, **keys: Any) -> str:
+    """Return ``.verb(values, keys)``; in source text."""
+    given = [source_text(value) for value in values]
+    given += [f"{key}={source_text(value)}" for key, value in keys.items()]
+    return f".{verb}({', '.join(given)})"
+
+
+def source_text(value: Any) -> str:
+    """Return a value as Python source that black would leave alone, where that is cheap."""
+    if isinstance(value, str) and '"' not in value and value.isprintable() and "\\" not in value:
+        return f'"{value}"'
+    if dataclasses.is_dataclass(value):
+        keys = (
+            f"{field.name}={source_text(getattr(value, field.name))}"
+            for field in dataclasses.fields(value)
+            if getattr(value, field.name) != field.default
+        )
+        return f"{type(value).__name__}({', '.join(keys)})"
+    if isinstance(value, tuple):
+        comma = "," if len(value) == 1 else ""
+        return f"({', '.join(map(source_text, value))}{comma})"
+    return repr(value)
+
+
+def changed(value: Any, base: Any, **keys: str) -> dict[str, Any]:
+    """Return ``{key: value.field}`` of those ``key=field`` that differ from `base`."""
+    return {
+        key: getattr(value, field)
+        for key, field in keys.items()
+        if getattr(value, field) != getattr(base, field)
+    }
+
+
+def same(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+def size(bytes_: int) -> str:
+    for unit, scale in (("T", 1 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)):
+        if bytes_ % scale == 0:
+            return f"{bytes_ // scale}{unit}"
+    return f"{bytes_}B"
+
+
+def mib(mib: int) -> int | str:
+    return f"{mib // 1024}G" if mib % 1024 == 0 else mib
+
+
+def one(verb: str, field: str) -> Writer:
+    def write(job: Job) -> Iterator[str]:
+        value = getattr(job.spec, field)
+        yield call(verb, *(() if value is True else (value,)))
+
+    return write
+
+
+def each(verb: str, field: str) -> Writer:
+    def write(job: Job) -> Iterator[str]:
+        yield call(verb, *getattr(job.spec, field))
+
+    return write
