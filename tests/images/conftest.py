@@ -1,12 +1,19 @@
-"""The tiny guest's image, and folders for images that a test may fill and spoil."""
+"""The tiny guest's image, folders for images that a test may spoil, and a server of one image."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from kvmnb.images import remote
 from kvmnb.images.catalogue import Image, Images
+from kvmnb.images.entries import Entry
+from tests.images.serving import Server, serving
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +26,31 @@ def tiny(private_folders: Path) -> Image:
 def images(tmp_path: Path) -> Images:
     """A catalogue in a folder of its own, where nothing is downloaded or built."""
     return Images(tmp_path / "images")
+
+
+@pytest.fixture(scope="session")
+def body(tmp_path_factory) -> bytes:
+    """A qcow2 of some size, with noise in it."""
+    folder = tmp_path_factory.mktemp("body")
+    (folder / "raw").write_bytes(os.urandom(3 << 20))
+    argv = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", folder / "raw", folder / "disk"]
+    subprocess.run(argv, check=True)
+    return (folder / "disk").read_bytes()
+
+
+@pytest.fixture
+def server(body: bytes, monkeypatch) -> Iterator[Server]:
+    """A server of that image, reached without a proxy and tried again without a pause."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(remote, "PAUSE_S", 0.0)
+    with serving(body) as made:
+        yield made
+
+
+@pytest.fixture
+def entry(server: Server, body: bytes) -> Entry:
+    """The catalogue's entry of that image."""
+    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    return Entry(name="net", os="a test", url=server.url(), size=len(body), digest=digest)

@@ -76,7 +76,7 @@ class QemuControl:
         self._info = record.info(folder)
         self._state: State = "starting"
         self._confirmed = time.monotonic()
-        self.hub = EventHub(self._info.name)
+        self.hub = EventHub()
         self.monitor = Monitor(folder.run, self._on_qmp_event)
         self.agent = Agent(folder.run)
         self._history: deque[Mapping[str, str]] = deque(maxlen=HISTORY)
@@ -394,8 +394,8 @@ class QemuControl:
         )
 
     async def screenshot(self) -> bytes:
-        if not self._info.spec.vnc:
-            raise Unsupported("this guest", "screenshot", "it was started with vnc(False)")
+        if not self._info.spec.videos:
+            raise Unsupported("this guest", "screenshot", "it has no graphics card: vnc(False)")
         return await screen.screenshot(self)
 
     async def console_text(self, lines: int) -> str:

@@ -32,15 +32,9 @@ def translate(guest: str, message: Mapping[str, Any]) -> Event:
 
 
 class EventHub:
-    """Hands each event to every subscriber.
+    """Hands each event to every subscriber."""
 
-    Parameters
-    ----------
-    guest : whose events
-    """
-
-    def __init__(self, guest: str) -> None:
-        self._guest = guest
+    def __init__(self) -> None:
         self._queues: set[asyncio.Queue[Event | None]] = set()
         self._closed = False
 

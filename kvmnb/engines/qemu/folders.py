@@ -62,17 +62,13 @@ def _private(folder: Path) -> Path:
     return folder
 
 
-@dataclass(frozen=True, slots=True)
-class GuestFolder:
-    """One guest's places; nothing is made before `create`.
+class _Places:
+    """Gives the two folders as paths; pathlib is imported when one is asked for."""
 
-    Parameters
-    ----------
-    run_dir, state_dir : the two folders; `run` and `state` give them as paths
-    """
-
-    run_dir: str
-    state_dir: str
+    __slots__ = ()
+    if TYPE_CHECKING:
+        run_dir: str
+        state_dir: str
 
     @property
     def run(self) -> Path:
@@ -85,6 +81,19 @@ class GuestFolder:
         from pathlib import Path
 
         return Path(self.state_dir)
+
+
+@dataclass(frozen=True, slots=True)
+class GuestFolder(_Places):
+    """One guest's places; nothing is made before `create`.
+
+    Parameters
+    ----------
+    run_dir, state_dir : the two folders; `run` and `state` give them as paths
+    """
+
+    run_dir: str
+    state_dir: str
 
     @property
     def record(self) -> Path:
@@ -138,7 +147,7 @@ class GuestFolder:
 
 
 @dataclass(frozen=True, slots=True)
-class Roots:
+class Roots(_Places):
     """The two folders under which all guests of one user lie.
 
     What lies there is removed when its guest is gone, so both must be folders of kvmnb's own.
@@ -155,18 +164,6 @@ class Roots:
         for kind, folder, begin in (("run", self.run_dir, OWN), ("state", self.state_dir, HALF)):
             if not (os.path.isabs(folder) and os.path.basename(folder).startswith(begin)):
                 raise ValueError(f"not a {kind} root of kvmnb's own: {folder}")
-
-    @property
-    def run(self) -> Path:
-        from pathlib import Path
-
-        return Path(self.run_dir)
-
-    @property
-    def state(self) -> Path:
-        from pathlib import Path
-
-        return Path(self.state_dir)
 
     @classmethod
     def from_environment(cls) -> Roots:
