@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from kvmnb import VM, Host, ImageError, SpecError, Unsupported
+from kvmnb import VM, ExtraXML, Host, ImageError, SpecError, Unsupported
 from kvmnb.spec.boot import Boot
 from kvmnb.spec.cpu import CPU
-from kvmnb.spec.domain import DomainSpec, Memory
+from kvmnb.spec.domain import DomainSpec
+from kvmnb.spec.memory import Memory
 from kvmnb.spec.network import NIC, User
 from kvmnb.spec.storage import CACHES, CDROM, CatalogueImage, Disk, ExistingFile, NewFile
 from tests.spec.strategies import names
@@ -49,29 +50,64 @@ def test_the_line_of_the_readme_means_what_it_says(host):
 # -- a value ------------------------------------------------------------------------------------
 
 
+UUID = "5b2a9e3e-8a43-4d7e-9d7c-0f4c1c9f6a10"
 VERBS = {
     "named": lambda vm, file: vm.named("other"),
+    "replace": lambda vm, file: vm.replace(machine="q35"),
+    "about": lambda vm, file: vm.about("A title"),
+    "uuid": lambda vm, file: vm.uuid(UUID),
+    "arch": lambda vm, file: vm.arch("i386"),
     "mem": lambda vm, file: vm.mem("1G"),
+    "numa": lambda vm, file: vm.numa((128, [0])),
     "smp": lambda vm, file: vm.smp(4, cores=2),
     "cpu": lambda vm, file: vm.cpu("max"),
     "machine": lambda vm, file: vm.machine("q35"),
     "accel": lambda vm, file: vm.accel("tcg"),
+    "paravirt": lambda vm, file: vm.paravirt(),
+    "firmware": lambda vm, file: vm.firmware("uefi"),
+    "clock": lambda vm, file: vm.clock("localtime"),
+    "power": lambda vm, file: vm.power(reboot="destroy"),
+    "boot": lambda vm, file: vm.boot("c"),
+    "paused": lambda vm, file: vm.paused(),
+    "incoming": lambda vm, file: vm.incoming("defer"),
+    "autostart": lambda vm, file: vm.autostart(),
+    "osinfo": lambda vm, file: vm.osinfo("debian12"),
+    "extra_args": lambda vm, file: vm.extra_args("-S"),
+    "extra_xml": lambda vm, file: vm.extra_xml(ExtraXML(parent="domain", xml="<a/>")),
     "disk": lambda vm, file: vm.disk(file),
     "cdrom": lambda vm, file: vm.cdrom(file),
+    "floppy": lambda vm, file: vm.floppy(file),
+    "cloud_init": lambda vm, file: vm.cloud_init(user="anna"),
     "nic": lambda vm, file: vm.nic("e1000"),
-    "balloon": lambda vm, file: vm.balloon(False),
-    "agent": lambda vm, file: vm.agent(False),
     "serial": lambda vm, file: vm.serial(False),
+    "agent": lambda vm, file: vm.agent(False),
+    "parallel": lambda vm, file: vm.parallel(),
+    "console": lambda vm, file: vm.console(),
+    "channel": lambda vm, file: vm.channel("org.example.0"),
+    "monitor": lambda vm, file: vm.monitor(),
     "vnc": lambda vm, file: vm.vnc(False),
-    "vmgenid": lambda vm, file: vm.vmgenid(False),
+    "display": lambda vm, file: vm.display("gtk"),
+    "video": lambda vm, file: vm.video("qxl"),
+    "balloon": lambda vm, file: vm.balloon(False),
     "rng": lambda vm, file: vm.rng(False),
-    "boot": lambda vm, file: vm.boot("c"),
+    "vmgenid": lambda vm, file: vm.vmgenid(False),
+    "scsi": lambda vm, file: vm.scsi("lsi"),
+    "usb": lambda vm, file: vm.usb(),
+    "tablet": lambda vm, file: vm.tablet(),
+    "input": lambda vm, file: vm.input("mouse"),
+    "sound": lambda vm, file: vm.sound(),
+    "watchdog": lambda vm, file: vm.watchdog(),
+    "tpm": lambda vm, file: vm.tpm(),
+    "share": lambda vm, file: vm.share(file.parent, "work"),
+    "vsock": lambda vm, file: vm.vsock(),
+    "hostdev": lambda vm, file: vm.hostdev("01:00.0"),
 }
 
 
 def test_every_verb_that_describes_is_tried_here():
-    others = {"name", "command", "start", "spec", "host"}
-    assert set(VERBS) == {verb for verb in vars(VM) if not verb.startswith("_")} - others
+    texts = {"command", "xml", "virt_install", "python", "layers", "diff"}
+    others = {"name", "start", "spec", "host", "notes", *texts}
+    assert set(VERBS) == {verb for verb in dir(VM) if not verb.startswith("_")} - others
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -213,7 +249,7 @@ REFUSED = [
     (lambda vm, f: vm.cpu("Heswell"), "cpu", "Heswell"),
     (lambda vm, f: vm.cpu("max,-vmx"), "cpu", "max,-vmx"),
     (lambda vm, f: vm.cpu(None), "cpu", None),
-    (lambda vm, f: vm.machine("microvm"), "machine", "microvm"),
+    (lambda vm, f: vm.machine("xenpv"), "machine", "xenpv"),
     (lambda vm, f: vm.machine("q53"), "machine", "q53"),
     (lambda vm, f: vm.accel("xen"), "accel", "xen"),
     (lambda vm, f: vm.disk(), "disk.size", None),
@@ -235,14 +271,27 @@ REFUSED = [
     (lambda vm, f: vm.disk(b"/a"), "disk", b"/a"),
     (lambda vm, f: vm.disk(""), "disk", ""),
     (lambda vm, f: vm.disk("a\0b"), "disk", "a\0b"),
-    (lambda vm, f: vm.cdrom(None), "cdrom", None),
+    (lambda vm, f: vm.cdrom(5), "cdrom", 5),
     (lambda vm, f: vm.cdrom("/nowhere.iso"), "cdrom", "/nowhere.iso"),
     (lambda vm, f: vm.nic("virtoi"), "nic.model", "virtoi"),
     (lambda vm, f: vm.nic("usb-net"), "nic.model", "usb-net"),
     (lambda vm, f: vm.nic("VGA"), "nic.model", "VGA"),
     (lambda vm, f: vm.nic(["virtio"]), "nic.model", ["virtio"]),
-    (lambda vm, f: vm.nic(net="bridge"), "nic.net", "bridge"),
+    (lambda vm, f: vm.nic(net="birdge"), "nic.net", "birdge"),
     (lambda vm, f: vm.nic(mac="01:00:00:00:00:00"), "nic.mac", "01:00:00:00:00:00"),
+    (lambda vm, f: vm.nic(net="tap", tftp=f.parent), "nic.tftp", "tap"),
+    (lambda vm, f: vm.nic(tftp="/nowhere"), "nic.tftp", "/nowhere"),
+    (lambda vm, f: vm.nic(hostfwd="22"), "nic.hostfwd", "22"),
+    (lambda vm, f: vm.nic(hostfwd={0: 22}), "nic.hostfwd", 0),
+    (lambda vm, f: vm.numa(128), "numa", 128),
+    (lambda vm, f: vm.mem(128, hugepages="1K"), "mem.hugepages", "1K"),
+    (lambda vm, f: vm.cpu("max", "aes"), "cpu.features", "aes"),
+    (lambda vm, f: vm.serial(True, False), "serial", False),
+    (lambda vm, f: vm.video("qxl", False), "video", False),
+    (lambda vm, f: vm.replace(flopies=()), "field", "flopies"),
+    (lambda vm, f: vm.share("/nowhere", "a"), "share", "/nowhere"),
+    (lambda vm, f: vm.hostdev("zzzz:0001"), "hostdev", "zzzz:0001"),
+    (lambda vm, f: vm.cloud_init(run=5), "cloud_init.run", 5),
     (lambda vm, f: vm.boot("x"), "boot.order", "x"),
     (lambda vm, f: vm.boot(once="cc"), "boot.once", "cc"),
     (lambda vm, f: vm.boot(menu="yes"), "boot.menu", "yes"),
@@ -303,7 +352,7 @@ def test_a_path_is_resolved_at_the_verb_so_that_a_later_chdir_changes_nothing(
     relative = vm.disk("disk.img").cdrom("./disk.img").boot(kernel=Path("disk.img"))
     monkeypatch.chdir("/")
     assert relative.spec.disks[0].back == ExistingFile(str(file))
-    assert relative.spec.cdroms == (CDROM(str(file)),)
+    assert relative.spec.cdroms == (CDROM(ExistingFile(str(file))),)
     assert relative.spec.boot.kernel == str(file)
     assert str(file) in " ".join(relative.command())
 

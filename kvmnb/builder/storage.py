@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kvmnb.builder.base import Builder, existing_file, listed
 from kvmnb.errors import SpecError
 from kvmnb.spec.storage import CDROM, CatalogueImage, Disk, ExistingFile, Floppy, NewFile
+from kvmnb.spec.value import Value
 from kvmnb.units import Size, size_bytes
 
 if TYPE_CHECKING:
@@ -94,7 +97,7 @@ class StorageVerbs(Builder):
                 raise SpecError("disk.size", None, "a new disk needs a size")
             return NewFile(bytes_)
         if not isinstance(source, (str, os.PathLike)):
-            return source
+            return _given("disk", source)
         if isinstance(source, str) and source in self.host.images:
             image = None if bytes_ is None else self.host.images.ready(source)
             if image is not None and bytes_ is not None and bytes_ < image.size_bytes:
@@ -103,11 +106,13 @@ class StorageVerbs(Builder):
         return self._file_back("disk", source)
 
     def _file_back(self, field: str, source: str | os.PathLike[str]) -> ExistingFile | FarBack:
-        given = os.fsdecode(source)
+        given = os.path.abspath(os.path.expanduser(os.fsdecode(source)))
         if given.startswith("/dev/"):
-            from kvmnb.spec.diskbacks import BlockDevice
+            with contextlib.suppress(OSError, ValueError):
+                if stat.S_ISBLK(os.stat(given).st_mode):
+                    from kvmnb.spec.diskbacks import BlockDevice
 
-            return BlockDevice(given)
+                    return BlockDevice(given)
         return ExistingFile(existing_file(field, source, self.host.images))
 
     def cdrom(
@@ -159,8 +164,10 @@ class StorageVerbs(Builder):
         return self._with(floppies=(*self.spec.floppies, floppy))
 
     def _medium(self, field: str, source: Source | None) -> DiskBack | None:
-        if source is None or not isinstance(source, (str, os.PathLike)):
-            return source
+        if source is None:
+            return None
+        if not isinstance(source, (str, os.PathLike)):
+            return _given(field, source)
         if isinstance(source, str) and source in self.host.images:
             return CatalogueImage(source)
         return self._file_back(field, source)
@@ -197,3 +204,10 @@ class StorageVerbs(Builder):
             password_hash=password_hash,
         )
         return self._with(cloud_init=seed)
+
+
+def _given(field: str, back: DiskBack) -> DiskBack:
+    if not isinstance(back, Value):
+        reason = "must be a path, an image's name, or a back end such as Server(…)"
+        raise SpecError(field, back, reason)
+    return back

@@ -140,8 +140,10 @@ def _more(spec: DomainSpec) -> Rows:
         value = getattr(spec, field.name)
         if field.name in _SHOWN or value == getattr(plain, field.name):
             continue
-        if value is None or value == () or value is False:
+        if value is None or value == () or (value is False and field.default is True):
             continue  # a device that is switched off
+        if isinstance(value, bool):
+            value = "yes" if value else "no"
         parts = value if isinstance(value, tuple) else (value,)
         yield field.name.replace("_", " "), ", ".join(map(_words, parts))
     on = [words for field, words in SWITCHES.items() if getattr(spec, field)]
@@ -215,7 +217,8 @@ def _disk_back(back: DiskBack) -> str:
         case NewFile(path=None):
             return f"new {back.format} of {human(back.size_bytes)}"
         case NewFile():
-            return f"file {back.path}, made with {human(back.size_bytes)} if it is not there"
+            made = f"{'' if back.sparse else 'full '}{back.format} of {human(back.size_bytes)}"
+            return f"file {back.path}, made as {made} if it is not there"
         case _:
             return _words(back)
 

@@ -10,12 +10,13 @@ only what XML can hold too.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from kvmnb.compile.targets import Target, expressible
-from kvmnb.spec import storage
+from kvmnb.spec import charbacks, storage
 from kvmnb.spec.boot import LETTERS, Boot
 from kvmnb.spec.cpu import CPU
 from kvmnb.spec.diskbacks import BlockDevice, FatFolder, Server, Volume
@@ -28,8 +29,11 @@ from kvmnb.spec.domain import (
     USB_CONTROLLERS,
     DomainSpec,
 )
+from kvmnb.spec.graphics import VNC
 from kvmnb.spec.memory import Memory
+from kvmnb.spec.netbacks import VhostUser
 from kvmnb.spec.numa import NUMANode
+from kvmnb.spec.screens import Spice, Window
 from kvmnb.spec.storage import (
     CDROM,
     CatalogueImage,
@@ -137,6 +141,56 @@ def numas(memory: Memory, cpu: CPU) -> st.SearchStrategy[tuple[NUMANode, ...]]:
     return st.just(()) | nodes
 
 
+_EXTRA = (("-d", "guest_errors,unimp"), ("-no-fd-bootchk",), ("-msg", "timestamp=on"))
+"""Options that no field stands for."""
+
+
+def fitting(spec: DomainSpec) -> DomainSpec:
+    """Return `spec` without what QEMU refuses, since parts that are each valid do not fit."""
+    spice = [each for each in spec.displays if isinstance(each, Spice)]
+    windows = [each for each in spec.displays if isinstance(each, Window)]
+    channels = {
+        each.name: each
+        for each in spec.channels
+        if spice or not isinstance(each.back, charbacks.SpicePort)
+    }
+    shared = spec.memory.shared
+    virtiofs = any(each.kind == "virtiofs" for each in spec.shares)
+    tpm, firmware = spec.tpm, spec.firmware
+    return dataclasses.replace(
+        spec,
+        displays=tuple(
+            each
+            for each in spec.displays
+            if not (each in spice[1:] or each in windows[1:])
+            and not (isinstance(each, VNC) and each.keymap != _keymap(spec))
+        ),
+        channels=tuple(channels.values()),
+        # where a share of virtiofsd's comes from is not in QEMU's words
+        shares=() if virtiofs else spec.shares,
+        videos=tuple(
+            each
+            for index, each in enumerate(spec.videos)
+            if index == 0 or each.model in {"std", "qxl", "virtio", "bochs"}
+        ),
+        nics=tuple(each for each in spec.nics if shared or not isinstance(each.back, VhostUser)),
+        tpm=None if tpm is not None and (tpm.model, tpm.version) == ("crb", "1.2") else tpm,
+        firmware=(
+            dataclasses.replace(firmware, secure=False)
+            if firmware is not None and firmware.secure and "q35" not in spec.machine
+            else firmware
+        ),
+        usb="xhci" if spec.usb == "ehci" else spec.usb,
+        disks=tuple(
+            each for index, each in enumerate(spec.disks) if each.bus != "sd" or index == 0
+        ),
+    )
+
+
+def _keymap(spec: DomainSpec) -> str | None:
+    return next((each.keymap for each in spec.displays if isinstance(each, VNC)), None)
+
+
 def _shapes(hostile: bool) -> st.SearchStrategy[tuple[Memory, CPU, tuple[NUMANode, ...]]]:
     pairs = st.tuples(memories(hostile), cpus())
     return pairs.flatmap(lambda pair: st.tuples(st.just(pair[0]), st.just(pair[1]), numas(*pair)))
@@ -209,6 +263,10 @@ def disks(
         sectors = st.none() | st.integers(1, 1 << 32)
         bytes_ = draw(sectors) if isinstance(back, CatalogueImage) else None
         format = few(storage.FORMATS) if settled else st.none() | few(storage.FORMATS)
+        if bare and fixed and bus in {"ide", "sata", "sd"}:
+            bus, readonly = "virtio", True
+        if bare and bus == "sd":
+            readonly, cache = False, "writeback"
         aios = storage.AIOS if cache in {"none", "directsync"} else ("threads", "io_uring")
         local = isinstance(back, (ExistingFile, BlockDevice))
         options = (("physical_block_size", "4096"),)
@@ -324,7 +382,10 @@ def domains(
 
     def whole(shape: tuple[Memory, CPU, tuple[NUMANode, ...]], **fields: Any) -> DomainSpec:
         memory, cpu, numa = shape
-        return DomainSpec(memory=memory, cpu=cpu, numa=numa, **fields)
+        if settled and fields["accel"] == "kvm" and cpu.model is None:
+            cpu = dataclasses.replace(cpu, model="max")  # the host's own would be left open
+        spec = DomainSpec(memory=memory, cpu=cpu, numa=numa, **fields)
+        return fitting(spec) if bare else spec
 
     return st.builds(
         whole,
@@ -341,9 +402,9 @@ def domains(
         firmware=maybe(devices.firmwares(settled, hostile)),
         boot=boots(hostile, location=not settled),
         clock=maybe(devices.clocks()),
-        on_poweroff=few(ON_POWEROFF[:1] if bare else ON_POWEROFF),
+        on_poweroff=few(ON_POWEROFF[:2] if bare else ON_POWEROFF),
         on_reboot=few(ON_REBOOT[:2] if bare else ON_REBOOT),
-        on_crash=few(ON_CRASH[:1] if bare else ON_CRASH),
+        on_crash=few(("destroy", "preserve") if bare else ON_CRASH),
         suspend_to_mem=few([None, True, False]),
         suspend_to_disk=few([None, True, False]),
         disks=some(disks(**how), 3),
@@ -374,7 +435,7 @@ def domains(
         incoming=few([None, "defer", "tcp:0:7777"]),
         autostart=switch,
         osinfo=few([None, "debian12"]),
-        extra_args=some(few(["-d", "guest_errors", "-no-fd-bootchk"]) | line),
+        extra_args=few([(), *_EXTRA]) if bare else some(few(["-d", "guest_errors"]) | line),
         extra_xml=some(devices.extra_xmls(), 1),
         **unsettled,
     )

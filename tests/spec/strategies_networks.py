@@ -93,7 +93,7 @@ def net_backs(bare: bool = False, hostile: bool = True) -> st.SearchStrategy[Net
             vnet_hdr=switch,
             queues=st.sampled_from([None, 2]),
         ),
-        st.builds(netbacks.Tap, fd=st.integers(3, 9), vhost=switch, vnet_hdr=switch),
+        st.builds(netbacks.Tap, fd=st.integers(3, 9), vhost=switch),
         st.builds(netbacks.Bridge, st.sampled_from(["br0", "br,1"]), st.none() | path),
         st.builds(netbacks.Socket, role=st.just("listen"), port=ports(), host=st.none() | hosts()),
         st.builds(netbacks.Socket, role=st.just("connect"), **connected),
@@ -154,7 +154,9 @@ def nics(
         front: dict[str, Any] = {
             "model": "virtio" if passed else model,
             "vectors": draw(few([None, 0, 4])) if virtio and not passed else None,
-            "queues": draw(few([None, 2])) if virtio and isinstance(back, netbacks.Tap) else None,
+            "queues": draw(few([None, 2]))
+            if virtio and isinstance(back, netbacks.Tap) and back.fd is None
+            else None,
             "mtu": draw(few([None, 1400])) if virtio and not passed else None,
             "options": () if passed else draw(few([(), (("multifunction", "on"),)])),
         }
@@ -163,7 +165,7 @@ def nics(
         return NIC(
             **front,
             back=back,
-            mac=draw(addresses),
+            mac=None if passed else draw(addresses),
             name=draw(few([None, "lan", "wan-1"])),
             bootindex=draw(few([None, 3])),
             link=bare or draw(st.booleans()),
