@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kvmnb.images.added import Added
+    from kvmnb.images.qemu_img import Chain, Info
+    from kvmnb.images.tools import ImageTools, Show
 
-__all__ = ["Image", "Images", "Progress"]
+__all__ = ["Image", "Images", "NetBoot", "Progress"]
 
 Progress = Callable[[str, float, float | None, str], None]
 """Called with what is done, how far, out of how much (``None`` while unknown) and a detail.
@@ -29,17 +31,21 @@ goes on from.
 """
 
 TINY = "tiny"
+INSTALLER = "tiny-installer"
+BUILT = {TINY: "Linux, BusyBox, QEMU guest agent", INSTALLER: "CD-ROM that installs tiny"}
+"""Images that are built here, and what they are."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Image(Value):
-    """A disk that guests can start from, and the kernel that starts it directly, if it has one.
+    """A disk or CD-ROM that guests can start from, and the kernel that starts it directly.
 
     Parameters
     ----------
     name : its name in the catalogue
     disk_path, format : the file, and the format that QEMU shall read it as
     size_bytes : of the disk that the guest sees
+    media : what it is a medium of; a CD-ROM goes into a drive as it is, and needs no overlay
     sha256 : of the file, in hexadecimal; ``None`` for a file of the user's, which may change
     kernel_path, initrd_path, append : for a start without firmware (QEMU manual, -kernel);
         ``None`` and ``""`` where the image starts from firmware only
@@ -52,6 +58,7 @@ class Image(Value):
     disk_path: str
     format: Literal["qcow2", "raw"]
     size_bytes: int
+    media: Literal["disk", "cdrom"] = "disk"
     sha256: str | None = None
     kernel_path: str | None = None
     initrd_path: str | None = None
@@ -82,18 +89,36 @@ class Image(Value):
         return None if self.initrd_path is None else Path(self.initrd_path)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class NetBoot(Value):
+    """A folder that a guest can start from over the network, by QEMU's own DHCP and TFTP.
+
+    Parameters
+    ----------
+    folder : what TFTP serves (QEMU manual, -netdev user, tftp)
+    bootfile : what DHCP names, an iPXE script in that folder (-netdev user, bootfile)
+    description : what it does, in words
+    """
+
+    folder: str
+    bootfile: str
+    description: str
+
+
 class Images:
     """The images of one host, by name.
 
     Parameters
     ----------
     folder : where they are kept; ``None`` means ``kvmnb/images`` under XDG_CACHE_HOME
+    show : shows the progress of what `qemu_img` does; ``None`` shows none
 
     Nothing is read, made or downloaded before a verb asks for it.
     """
 
-    def __init__(self, folder: Path | str | None = None) -> None:
+    def __init__(self, folder: Path | str | None = None, show: Show | None = None) -> None:
         self._folder = None if folder is None else os.path.abspath(folder)
+        self._show = show
 
     @property
     def folder(self) -> Path:
@@ -101,6 +126,21 @@ class Images:
         from pathlib import Path
 
         return Path(self._place)
+
+    @property
+    def qemu_img(self) -> ImageTools:
+        """qemu-img's verbs, to which names of the catalogue stand for their files."""
+        from kvmnb.images.tools import ImageTools
+
+        return ImageTools(self, self._show)
+
+    def info(self, image: str | Path, *, force_share: bool = False) -> Info:
+        """Return what an image's header says; by its name here or its path."""
+        return self.qemu_img.info(image, force_share=force_share)
+
+    def chain(self, image: str | Path, *, force_share: bool = False) -> Chain:
+        """Return an image and all that it stands on, as a picture; by its name or its path."""
+        return self.qemu_img.chain(image, force_share=force_share)
 
     @property
     def _place(self) -> str:
@@ -113,10 +153,10 @@ class Images:
         """Return every name: the catalogue's own, then the user's. Costs one small file."""
         from kvmnb.images.entries import ENTRIES
 
-        return (TINY, *ENTRIES, *self._added.names())
+        return (*BUILT, *ENTRIES, *self._added.names())
 
     def __contains__(self, name: object) -> bool:
-        return name == TINY or name in self.names()
+        return name in BUILT or name in self.names()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
@@ -143,6 +183,10 @@ class Images:
             from kvmnb.images.tiny.cache import tiny
 
             return tiny(self._place, report)
+        if name == INSTALLER:
+            from kvmnb.images.installer.cache import installer
+
+            return installer(self.folder, report)
         from kvmnb.images.entries import ENTRIES
 
         if (entry := ENTRIES.get(name)) is not None:
@@ -164,6 +208,10 @@ class Images:
             from kvmnb.images.tiny.cache import ready
 
             return ready(self._place)
+        if name == INSTALLER:
+            from kvmnb.images.installer.cache import ready as installer_ready
+
+            return installer_ready(self.folder)
         from kvmnb.images.entries import ENTRIES
 
         if (entry := ENTRIES.get(name)) is not None:
@@ -176,6 +224,52 @@ class Images:
             return self._added.find(name)
         except ImageError:
             return None
+
+    def netboot(
+        self, name: str = TINY, bootfile: str = "install.ipxe", progress: Progress | None = None
+    ) -> NetBoot:
+        """Return what a guest needs to start from the network, building it where it is missing.
+
+        Parameters
+        ----------
+        bootfile : ``"install.ipxe"`` installs the tiny system on an empty first disk and starts
+            a disk that is not empty; ``"live.ipxe"`` runs the tiny system in memory
+
+        With the boot order ``"cn"`` an empty disk falls through to the network, and what was
+        installed starts from the disk; with ``"n"`` alone iPXE starts the disk, which takes
+        longer.
+
+        Raises
+        ------
+        SpecError    no such bootfile
+        ImageError   only the tiny guest starts from the network; or it cannot be built
+        HostError    a tool is not installed, or there is no room
+        """
+        if name not in BUILT:
+            raise ImageError(name, f"has no files to start from over the network; {TINY!r} has")
+        from kvmnb.images.installer.cache import netboot
+
+        return netboot(self.folder, bootfile, progress or _silent)
+
+    def install_tree(self, location: str, progress: Progress | None = None) -> tuple[Path, Path]:
+        """Return the kernel and the initramfs of an installer, as ``--location`` finds them.
+
+        Parameters
+        ----------
+        location : a folder, a CD-ROM image (a file, or ``"tiny-installer"``), or the URL of a
+            distribution's install tree. What comes over http or ftp is vouched for by nobody
+
+        Raises
+        ------
+        ImageError   it cannot be read, or no kernel and initramfs are where installers have them
+        HostError    no room or no right to write
+        """
+        from kvmnb.images.location import kernel_and_initrd
+
+        report = progress or _silent
+        if location == INSTALLER:
+            location = self.get(location, report).disk_path
+        return kernel_and_initrd(self.folder, location, report)
 
     def add(self, name: str, path: str | Path, *, format: str | None = None) -> Image:
         """Add a file of the user's under `name`. The file stays where it is, and is not copied.
@@ -192,7 +286,7 @@ class Images:
         """
         from kvmnb.images.entries import ENTRIES
 
-        return self._added.add(name, path, format=format, taken=(TINY, *ENTRIES))
+        return self._added.add(name, path, format=format, taken=(*BUILT, *ENTRIES))
 
     def remove(self, name: str) -> None:
         """Remove an image: a user's file is forgotten and stays, any other is deleted.
@@ -203,7 +297,7 @@ class Images:
         """
         from kvmnb.images.entries import ENTRIES
 
-        if name == TINY or name in ENTRIES:
+        if name in BUILT or name in ENTRIES:
             from kvmnb.images.store import remove
 
             remove(self.folder, name)
@@ -215,7 +309,7 @@ class Images:
         from kvmnb.images.entries import ENTRIES
         from kvmnb.images.store import present
 
-        rows = [(TINY, "Linux, BusyBox, QEMU guest agent", self._state(TINY), "built here")]
+        rows = [(name, what, self._state(name), "built here") for name, what in BUILT.items()]
         for entry in ENTRIES.values():
             rows.append((entry.name, entry.os, self._state(entry.name), entry.url))
         for name in self._added.names():

@@ -26,6 +26,12 @@ BACKING_NAME_LIMIT = 1023
 BACKING_NAME_SPACE = 4 << 20
 """The name lies within the first cluster, which has at most 2 MiB; twice that is generous."""
 
+BACKING_FORMAT_EXTENSION = 0xE2792ACA
+"""Type of the header extension that names it (QEMU docs/interop/qcow2, "Header extensions")."""
+
+EXTENSIONS_SPACE = 64 << 10
+"""They lie in the first cluster; QEMU writes less than one KiB of them."""
+
 _FOREIGN = (
     (b"KDMV", 0, "vmdk"),
     (b"COWD", 0, "vmdk"),
@@ -50,12 +56,14 @@ class Header:
     size_bytes : of the disk that a guest would see; ``None`` for a foreign format
     backing_file : the file that a qcow2 stands on, as its header names it; ``None`` without one
     data_file : whether a qcow2 keeps its data in another file
+    backing_format : how a qcow2's backing file is to be read; ``None`` where it does not say
     """
 
     format: str
     size_bytes: int | None
     backing_file: str | None = None
     data_file: bool = False
+    backing_format: str | None = None
 
     @property
     def self_contained(self) -> bool:
@@ -110,9 +118,26 @@ def _qcow2(fd: int, first: bytes, name: str) -> Header:
     if not 9 <= cluster_bits <= 21 or size >= 1 << 63:
         raise ImageError(name, "its qcow2 header is damaged (cluster or disk size)")
     features = struct.unpack(">Q", first[72:80])[0] if version == 3 else 0
-    backing = None
+    backing = backing_format = None
     if offset:
         if not 0 < length <= BACKING_NAME_LIMIT or offset > BACKING_NAME_SPACE:
             raise ImageError(name, "its qcow2 header is damaged (backing file's name)")
         backing = os.pread(fd, length, offset).decode("utf-8", "surrogateescape")
-    return Header("qcow2", size, backing, bool(features & DATA_FILE_FLAG))
+        start = struct.unpack(">I", first[100:104])[0] if version == 3 else 72
+        backing_format = _backing_format(fd, start)
+    return Header("qcow2", size, backing, bool(features & DATA_FILE_FLAG), backing_format)
+
+
+def _backing_format(fd: int, start: int) -> str | None:
+    """Return the backing file's format from the header extensions that begin at `start`."""
+    # each has a type (32 bits), a length (32) and its data, padded to a multiple of 8
+    area = os.pread(fd, EXTENSIONS_SPACE, start)
+    at = 0
+    while at + 8 <= len(area):
+        kind, length = struct.unpack(">II", area[at : at + 8])
+        if kind == BACKING_FORMAT_EXTENSION:
+            return area[at + 8 : at + 8 + min(length, 15)].decode("ascii", "replace")
+        if kind == 0:
+            break
+        at += 8 + (length + 7 & ~7)
+    return None

@@ -30,7 +30,8 @@ def test_a_qcow2_says_its_size_and_what_it_stands_on(tmp_path):
     qemu_img("create", "-f", "qcow2", base, "7M")
     qemu_img("create", "-f", "qcow2", "-b", base, "-F", "qcow2", overlay)
     assert peek(base) == Header("qcow2", 7 << 20)
-    assert peek(overlay) == Header("qcow2", 7 << 20, backing_file=str(base))
+    found = Header("qcow2", 7 << 20, backing_file=str(base), backing_format="qcow2")
+    assert peek(overlay) == found
     assert peek(base).self_contained
     assert not peek(overlay).self_contained
 
