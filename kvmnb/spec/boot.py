@@ -17,7 +17,7 @@ TIMEOUT_LIMIT_MS = 65535
 """The most that the firmware's 16 bits hold (QEMU manual, -boot splash-time)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Boot(Value):
     """What the guest starts from, as QEMU's ``-boot`` and ``-kernel`` have it.
 

@@ -14,12 +14,12 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Null(Value):
     """Nowhere: what is written is lost, nothing is ever read."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class File(Value):
     """A file that takes what the guest writes.
 
@@ -37,7 +37,7 @@ class File(Value):
         validate.switch("file.append", self.append)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Pipe(Value):
     """Two FIFOs, ``path.in`` and ``path.out``, or one FIFO for both."""
 
@@ -47,7 +47,7 @@ class Pipe(Value):
         validate.path("pipe", self.path)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class HostPort(Value):
     """A port or terminal of the host, such as ``/dev/ttyS0`` or ``/dev/parport0``."""
 
@@ -57,7 +57,7 @@ class HostPort(Value):
         validate.path("device", self.path)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class TCP(Value):
     """A TCP connection.
 
@@ -84,7 +84,7 @@ class TCP(Value):
             raise SpecError("tcp.wait", True, "only a server waits")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class UDP(Value):
     """UDP datagrams.
 
@@ -108,7 +108,7 @@ class UDP(Value):
             raise SpecError("udp.local_host", self.local_host, "goes with a local port")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class UnixSocket(Value):
     """A Unix socket.
 
@@ -131,7 +131,7 @@ class UnixSocket(Value):
             raise SpecError("unix.wait", True, "only a server waits")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class SpicePort(Value):
     """A channel of the SPICE server; ``vdagent`` is its own agent's."""
 

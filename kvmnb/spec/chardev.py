@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Private", "Serial"]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Private(Value):
     """What the engine keeps to itself: a socket in the guest's run folder, or libvirt's pty.
 
@@ -35,7 +35,7 @@ def check_back(field: str, back: object) -> None:
         validate.kind(field, back, Private, *OPEN_BACKS)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Serial(Value):
     """A serial port; the first is the guest's ``ttyS0``.
 

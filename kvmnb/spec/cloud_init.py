@@ -24,7 +24,7 @@ _PACKAGE = r"[A-Za-z0-9][A-Za-z0-9@+._:~=*/-]*"
 HOSTNAME_LIMIT = 253
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class CloudInit(Value):
     """What the guest shall make of itself at its first start.
 

@@ -18,7 +18,7 @@ LIMIT = 255
 """The most vCPUs that the ``pc`` machine takes (QEMU, docs/system/i386)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class CPU(Value):
     """The guest's processors, as QEMU's ``-smp`` and ``-cpu`` describe them.
 

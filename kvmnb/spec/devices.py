@@ -11,7 +11,7 @@ from kvmnb.spec.value import Value
 __all__ = ["RNG", "Balloon"]
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Balloon(Value):
     """A virtio balloon, by which the guest gives memory back.
 
@@ -33,7 +33,7 @@ class Balloon(Value):
         validate.switch("balloon.free_page_reporting", self.free_page_reporting)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class RNG(Value):
     """A virtio entropy source.
 

@@ -13,7 +13,7 @@ __all__ = ["BlockDevice", "FAR_BACKS", "FatFolder", "FarBack", "Server", "Volume
 PROTOCOLS = ("nbd", "http", "https", "ftp", "ftps", "ssh", "iscsi", "rbd", "gluster")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class BlockDevice(Value):
     """A block device of the host, such as ``/dev/sdb`` or ``/dev/cdrom``; always raw."""
 
@@ -25,7 +25,7 @@ class BlockDevice(Value):
             raise SpecError("disk", self.path, "a block device lies below /dev")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Server(Value):
     """A disk that a server holds.
 
@@ -62,7 +62,7 @@ class Server(Value):
             raise SpecError("disk.host", None, f"{self.protocol} needs one")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Volume(Value):
     """A volume of one of libvirt's storage pools.
 
@@ -86,7 +86,7 @@ class Volume(Value):
             raise SpecError("disk.vol", None, "a volume needs a name, a new one a size")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class FatFolder(Value):
     """A folder of the host as a disk with a FAT file system (QEMU manual, "Virtual FAT disk").
 

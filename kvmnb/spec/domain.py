@@ -38,7 +38,7 @@ ON_REBOOT = ("restart", "destroy", "preserve")
 ON_CRASH = ("destroy", "restart", "preserve")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class DomainSpec(Value):
     """Everything that was asked of one guest; what is not here is not in the guest.
 

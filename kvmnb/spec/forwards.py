@@ -14,7 +14,7 @@ __all__ = ["Forward", "GuestForward"]
 PROTOCOLS = ("tcp", "udp")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Forward(Value):
     """A port of the host that leads into the guest (QEMU manual, ``hostfwd=``).
 
@@ -41,7 +41,7 @@ class Forward(Value):
         validate.optional(validate.host, "nic.hostfwd", self.guest_address)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class GuestForward(Value):
     """An address of the guest's network that leads to the host (QEMU manual, ``guestfwd=``).
 

@@ -20,7 +20,7 @@ VNC_PORT = 5900
 VIDEO_MODELS = ("std", "cirrus", "vmware", "qxl", "virtio", "bochs", "ramfb")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class VNC(Value):
     """The screen as a VNC server; with nothing given, on a socket that is the engine's own.
 
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     Display = VNC | Spice | Window
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Video(Value):
     """A graphics card.
 

@@ -24,7 +24,7 @@ Source = Literal["anonymous", "memfd", "file"]
 SOURCES = ("anonymous", "memfd", "file")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Memory(Value):
     """The guest's memory, as QEMU's ``-m`` and ``-object memory-backend-…`` have it.
 
@@ -70,6 +70,8 @@ class Memory(Value):
             validate.positive("mem.current", self.current_mib, MEMORY_LIMIT_MIB)
             if self.current_mib > self.size_mib:
                 raise SpecError("mem.current", self.current_mib, f"exceeds {self.size_mib} MiB")
+            if self.current_mib == self.size_mib:
+                object.__setattr__(self, "current_mib", None)  # which means the same
         validate.choice("mem.source", self.source, SOURCES)
         for field in ("hugepages", "shared", "preallocated", "locked", "merged"):
             validate.switch(f"mem.{field}", getattr(self, field))

@@ -37,7 +37,7 @@ def pci(field: str, value: object) -> str:
     return given if given.count(":") == 2 else f"0000:{given}"
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Tap(Value):
     """A tap interface of the host.
 
@@ -75,7 +75,7 @@ class Tap(Value):
             validate.positive("nic.queues", self.queues, 256)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Bridge(Value):
     """A bridge of the host, joined by a tap that QEMU's bridge helper makes.
 
@@ -93,7 +93,7 @@ class Bridge(Value):
         validate.optional(validate.path, "nic.helper", self.helper)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Socket(Value):
     """An L2 between QEMU processes over TCP or UDP, QEMU's old way (``-netdev socket``).
 
@@ -124,7 +124,7 @@ class Socket(Value):
             raise SpecError("nic.local_host", self.local_host, "goes with mcast and udp only")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Stream(Value):
     """A stream of frames to one other process (``-netdev stream``, QEMU 7.2 and later).
 
@@ -154,7 +154,7 @@ class Stream(Value):
             raise SpecError("nic.reconnect", self.reconnect_s, "a server waits, and never tries")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Dgram(Value):
     """Frames as datagrams (``-netdev dgram``, QEMU 7.2 and later).
 
@@ -191,7 +191,7 @@ class Dgram(Value):
             raise SpecError("nic.local_path", self.local_path, "both ends must be of one kind")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class VDE(Value):
     """A port of a VDE switch.
 
@@ -216,7 +216,7 @@ class VDE(Value):
             raise SpecError("nic.mode", self.mode, "must be octal, such as 0700")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Passt(Value):
     """User-mode networking by passt, a process of its own.
 
@@ -231,7 +231,7 @@ class Passt(Value):
         validate.optional(interface, "nic.interface", self.interface)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class VhostUser(Value):
     """A switch in another process that maps the guest's memory, such as Open vSwitch with DPDK.
 
@@ -249,7 +249,7 @@ class VhostUser(Value):
         validate.switch("nic.server", self.server)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class LibvirtNetwork(Value):
     """A network that libvirt keeps, such as ``default``.
 
@@ -267,7 +267,7 @@ class LibvirtNetwork(Value):
         validate.optional(validate.name, "nic.portgroup", self.portgroup)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Direct(Value):
     """A macvtap on an interface of the host: the guest is on its wire, the host not seen by it.
 
@@ -286,7 +286,7 @@ class Direct(Value):
         validate.choice("nic.mode", self.mode, modes)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class HostNIC(Value):
     """A network function of the host, given to the guest whole: the card's model is its own.
 

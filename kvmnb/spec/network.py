@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["NIC", "User"]
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class User(Value):
     """QEMU's built-in user-mode network (SLIRP): needs no rights, hides the guest behind NAT.
 
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     NetBack = User | HostBack
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class NIC(Value):
     """A network card as the guest sees it, and the back end that carries its frames.
 

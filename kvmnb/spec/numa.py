@@ -15,7 +15,7 @@ LOCAL_DISTANCE = 10
 """How far a node is from itself (ACPI specification, SLIT)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class NUMANode(Value):
     """One node of the guest, as QEMU's ``-numa node`` has it.
 

@@ -22,7 +22,7 @@ WATCHDOG_ACTIONS = ("reset", "shutdown", "poweroff", "pause", "none", "dump", "i
 SECURITY_MODELS = ("mapped-xattr", "mapped-file", "passthrough", "none")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Input(Value):
     """A tablet, mouse or keyboard.
 
@@ -40,7 +40,7 @@ class Input(Value):
         validate.choice("input.bus", self.bus, ("usb", "virtio"))
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Sound(Value):
     """A sound card, and what plays its sound.
 
@@ -58,7 +58,7 @@ class Sound(Value):
         validate.choice("sound.back", self.back, AUDIO_BACKS)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Watchdog(Value):
     """A watchdog, and what happens when the guest lets it bark.
 
@@ -76,7 +76,7 @@ class Watchdog(Value):
         validate.choice("watchdog.action", self.action, WATCHDOG_ACTIONS)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class TPM(Value):
     """A trusted platform module.
 
@@ -102,7 +102,7 @@ class TPM(Value):
             raise SpecError("tpm.device", self.device, "a TPM is emulated or the host's, not both")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Share(Value):
     """A folder of the host that the guest mounts.
 
@@ -138,7 +138,7 @@ class Share(Value):
             raise SpecError("share.security", self.security, "is 9p's; virtiofs has none")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Vsock(Value):
     """A socket between host and guest that needs no network.
 
@@ -154,7 +154,7 @@ class Vsock(Value):
             validate.number("vsock.cid", self.cid, 3, (1 << 32) - 2)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class HostPCI(Value):
     """A PCI device of the host, given to the guest whole.
 
@@ -172,7 +172,7 @@ class HostPCI(Value):
         validate.switch("hostdev.managed", self.managed)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class HostUSB(Value):
     """A USB device of the host, found by what it is or by where it is plugged in.
 
@@ -200,7 +200,7 @@ class HostUSB(Value):
             raise SpecError("hostdev", self, "either vendor and product, or bus and device")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Mediated(Value):
     """A mediated device: a share of a host's GPU, say.
 

@@ -15,7 +15,7 @@ __all__ = ["Clock", "ExtraXML", "Firmware"]
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2})?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Firmware(Value):
     """What the guest's processors run first.
 
@@ -43,7 +43,7 @@ class Firmware(Value):
             raise SpecError("firmware.variables", self.variables, "goes with the code's file")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Clock(Value):
     """The guest's clocks, as QEMU's ``-rtc`` has them.
 
@@ -67,6 +67,8 @@ class Clock(Value):
             validate.text("clock.base", self.base)
         ):
             raise SpecError("clock.base", self.base, "utc, localtime, or 2026-01-31T12:00:00")
+        if len(self.base) == len("2026-01-31"):
+            object.__setattr__(self, "base", f"{self.base}T00:00:00")  # which means the same
         validate.choice("clock.source", self.source, ("host", "rt", "vm"))
         validate.choice("clock.driftfix", self.driftfix, ("none", "slew"))
         if self.pit is not None:
@@ -74,7 +76,7 @@ class Clock(Value):
         validate.optional(validate.switch, "clock.hpet", self.hpet)
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class ExtraXML(Value):
     """A part of a domain's XML that no field stands for, kept as it was.
 

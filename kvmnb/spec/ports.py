@@ -19,7 +19,7 @@ CHANNEL_NAME_LIMIT = 63
 """Characters of a virtio-serial port's name that a guest sees (virtio specification, 5.3)."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Parallel(Value):
     """A parallel port; the first is the guest's ``lp0``."""
 
@@ -29,7 +29,7 @@ class Parallel(Value):
         check_back("parallel", self.back)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Console(Value):
     """A virtio console; the first is the guest's ``hvc0``."""
 
@@ -39,7 +39,7 @@ class Console(Value):
         check_back("console", self.back)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Channel(Value):
     """A virtio-serial port that the guest finds by its name, below ``/dev/virtio-ports``."""
 
@@ -57,7 +57,7 @@ class Channel(Value):
         check_back("channel.back", self.back)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Monitor(Value):
     """A monitor of QEMU's, besides those that the engine keeps for itself.
 

@@ -14,7 +14,7 @@ __all__ = ["Spice", "Window"]
 TOOLKITS = ("sdl", "gtk", "curses")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Spice(Value):
     """The screen as a SPICE server.
 
@@ -44,7 +44,7 @@ class Spice(Value):
             raise SpecError("spice.password", "", "is empty; None means no password")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)
 class Window(Value):
     """A window, or a text screen, of the QEMU process itself.
 

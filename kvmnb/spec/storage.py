@@ -24,7 +24,7 @@ SERIAL_LIMIT = 36
 """Characters of a disk's serial number that a SCSI disk shows; virtio shows 20 (QEMU hw/)."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class CatalogueImage(Value):
     """An image of the catalogue, never written: the guest gets a fresh qcow2 overlay on it."""
 
@@ -34,7 +34,7 @@ class CatalogueImage(Value):
         validate.name("disk", self.name)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ExistingFile(Value):
     """A file of the user's, used as it is; the guest's writes stay in it."""
 
@@ -44,7 +44,7 @@ class ExistingFile(Value):
         validate.path("disk", self.path)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class NewFile(Value):
     """A new, empty disk.
 
@@ -81,7 +81,7 @@ def _check_back(field: str, back: object) -> None:
     validate.kind(field, back, CatalogueImage, ExistingFile, NewFile, *FAR_BACKS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Disk(Value):
     """A disk as the guest sees it, and what holds its bytes.
 
@@ -161,7 +161,7 @@ class Disk(Value):
         validate.pairs("disk.options", self.options)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class CDROM(Value):
     """A CD-ROM drive, and the ISO image in it.
 
@@ -194,7 +194,7 @@ class CDROM(Value):
         validate.pairs("cdrom.options", self.options)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Floppy(Value):
     """A floppy drive, and the image in it; the first of a guest is its drive A, the second B.
 

@@ -8,13 +8,22 @@ __all__ = ["Value"]
 
 
 class Value:
-    """The base of frozen dataclasses whose repr shows the fields that differ from their defaults.
+    """The base of frozen, slotted dataclasses that are equal when all of their fields are.
 
-    Made once here rather than by each dataclass for itself, which would cost every fresh process
-    a third of a millisecond a class (benchmarks/fluent_line.py).
+    Their repr shows the fields that differ from their defaults. Both are made once here rather
+    than by each dataclass for itself (``eq=False, repr=False``), which would cost every fresh
+    process a half of a millisecond a class (benchmarks/fluent_line.py).
     """
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *(getattr(self, name) for name in self.__slots__)))
 
     def __repr__(self) -> str:
         asked = (
