@@ -34,17 +34,24 @@ def source_text(value: Any) -> str:
     """Return a value as Python source that black would leave alone, where that is cheap."""
     if isinstance(value, str) and '"' not in value and value.isprintable() and "\\" not in value:
         return f'"{value}"'
-    if dataclasses.is_dataclass(value):
-        keys = (
-            f"{field.name}={source_text(getattr(value, field.name))}"
-            for field in dataclasses.fields(value)
-            if getattr(value, field.name) != field.default
-        )
-        return f"{type(value).__name__}({', '.join(keys)})"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return f"{type(value).__name__}({', '.join(_arguments(value))})"
     if isinstance(value, tuple):
         comma = "," if len(value) == 1 else ""
         return f"({', '.join(map(source_text, value))}{comma})"
     return repr(value)
+
+
+def _arguments(part: Any) -> Iterator[str]:
+    """Yield a part's fields that differ from their defaults, by position as long as that goes."""
+    by_position = True
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        if value == field.default:
+            by_position = False
+            continue
+        by_position = by_position and not field.kw_only
+        yield source_text(value) if by_position else f"{field.name}={source_text(value)}"
 
 
 def changed(value: Any, base: Any, **keys: str) -> dict[str, Any]:

@@ -1,16 +1,18 @@
-"""Disks and CD-ROMs as -blockdev (the back) and -device (the front)."""
+"""Disks, CD-ROMs and floppies as -blockdev (the back) and -device (the front)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from kvmnb.compile.opts import Opts, Value
-from kvmnb.compile.runtime import Runtime
-from kvmnb.errors import SpecError
+from kvmnb.compile.piece import Piece
+from kvmnb.compile.qemu_layout import Layout
+from kvmnb.compile.qemu_places import Places
+from kvmnb.errors import SpecError, Unsupported
 from kvmnb.spec.domain import DomainSpec
-from kvmnb.spec.storage import Disk
+from kvmnb.spec.storage import CDROM, CatalogueImage, Disk, ExistingFile, NewFile
 
-__all__ = ["disks"]
+__all__ = ["blockdevs", "drives"]
 
 # cache=  →  (cache.direct, cache.no-flush, write-cache)      QEMU manual, -drive cache=
 CACHE = {
@@ -21,34 +23,17 @@ CACHE = {
     "unsafe": (False, True, True),
 }
 
-CONTROLLERS = {"sata": "ich9-ahci", "scsi": "virtio-scsi-pci", "usb": "qemu-xhci"}
+CONTROLLERS = {"sata": "ich9-ahci", "sd": "sdhci-pci"}
 """Buses that need a controller of their own, which is named after the bus. Devices bear the names
 under which QEMU lists them: ``ahci`` is another word for ``ich9-ahci`` that no list has."""
 
-
-def disks(spec: DomainSpec, runtime: Runtime) -> Iterator[tuple[str, Opts]]:
-    """Yield the options for all disks and CD-ROMs of `spec`."""
-    for bus in dict.fromkeys(disk.bus for disk in spec.disks):
-        if bus in CONTROLLERS:
-            yield "-device", Opts(CONTROLLERS[bus], id=f"{bus}-bus")
-    ide = _IdeSlots(spec)
-    taken: dict[str, int] = {}
-    for index, (disk, file) in enumerate(zip(spec.disks, runtime.disks, strict=True)):
-        id = f"disk{index}"
-        direct, no_flush, write_cache = CACHE[disk.cache]
-        yield from _blockdevs(id, file.path, file.format, disk.readonly, direct, no_flush)
-        unit = taken[disk.bus] = taken.get(disk.bus, -1) + 1
-        if disk.bus == "usb":
-            # not usb-storage: it has a write cache whatever it is told (QEMU 7.2)
-            yield "-device", Opts("usb-bot", id=f"{id}-usb", bus="usb-bus.0")
-        place = ide.disk(unit) if disk.bus == "ide" else _bus(disk, unit, id)
-        more: dict[str, Value] = {**place, "write-cache": write_cache}
-        yield "-device", Opts(_FRONT[disk.bus], more, id=id, drive=id)
-    for index, cdrom in enumerate(spec.cdroms):
-        id = f"cd{index}"
-        yield from _blockdevs(id, cdrom.path, "raw", True, False, False)
-        yield "-device", Opts("ide-cd", ide.cdrom(index), id=id, drive=id)
-
+SCSI_CONTROLLERS = {
+    "virtio": "virtio-scsi-pci",
+    "lsi": "lsi53c895a",
+    "megasas": "megasas",
+    "mptsas": "mptsas1068",
+    "pvscsi": "pvscsi",
+}
 
 _FRONT = {
     "virtio": "virtio-blk-pci",
@@ -57,63 +42,189 @@ _FRONT = {
     "scsi": "scsi-hd",
     "nvme": "nvme",
     "usb": "scsi-hd",
+    "sd": "sd-card",
 }
 
+_OWN_KEYS = frozenset(
+    {"id", "drive", "bus", "unit", "scsi-id", "lun", "serial", "bootindex", "share-rw"}
+    | {"write-cache", "discard"}
+)
 
-def _blockdevs(
-    id: str, path: str, format: str, readonly: bool, direct: bool, no_flush: bool
-) -> Iterator[tuple[str, Opts]]:
+
+def drives(spec: DomainSpec, layout: Layout) -> Iterator[Piece]:
+    """Yield the options for all disks, CD-ROMs and floppies of `spec`."""
+    seed = (CDROM(_seed(layout)),) if spec.cloud_init is not None else ()
+    if not (spec.disks or spec.cdroms or seed or spec.floppies):
+        return
+    cdroms = (*spec.cdroms, *seed)
+    places = Places(spec, cdroms, layout)
+    for bus in places.buses:
+        yield from _controller(bus, layout)
+    for index, disk in enumerate(spec.disks):
+        yield from _disk(disk, index, places, layout)
+    for index, cdrom in enumerate(cdroms):
+        seeded = index == len(spec.cdroms)
+        field = "cloud_init" if seeded else f"cdroms[{index}]"
+        yield from _cdrom(cdrom, field, index, places, layout)
+    if spec.floppies:
+        from kvmnb.compile.qemu_backs import floppies
+
+        yield from floppies(spec, layout)
+
+
+def _seed(layout: Layout) -> ExistingFile:
+    if layout.runtime.seed is None:
+        hint = "its ISO is written when the guest is started; this text was made without one"
+        raise Unsupported("qemu", "cloud_init", hint)
+    return ExistingFile(layout.runtime.seed)
+
+
+def _controller(bus: str, layout: Layout) -> Iterator[Piece]:
+    if bus == "usb":
+        yield from layout.usb()
+    elif bus == "scsi":
+        yield from layout.controller("scsi", SCSI_CONTROLLERS[layout.spec.scsi], "scsi-bus")
+    elif bus in CONTROLLERS:
+        yield from layout.controller("disks", CONTROLLERS[bus], f"{bus}-bus")
+
+
+def _disk(disk: Disk, index: int, places: Places, layout: Layout) -> Iterator[Piece]:
+    id, field = f"disk{index}", f"disks[{index}]"
+    if disk.bus == "mtd":
+        raise Unsupported("qemu", f"{field}.bus", "boards for PCs have no flash for disks; virtio")
+    if disk.bus == "sd":
+        _check_card(disk, field)
+    yield from blockdevs(disk, field, id, layout)
+    if disk.bus == "usb":
+        # not usb-storage: it has a write cache whatever it is told (QEMU 7.2)
+        yield layout.device(field, "usb-bot", id=f"{id}-usb", bus="usb-bus.0")
+    place = places.disk(index, id)
+    serial = disk.serial if disk.serial is not None else place.pop("serial", None)
+    more: dict[str, Value] = {
+        **place,
+        "serial": serial,
+        "bootindex": disk.bootindex,
+        "share-rw": disk.shared or None,
+        "write-cache": None if disk.bus == "sd" else CACHE[disk.cache][2],
+        **options("disk", disk.options),
+    }
+    yield layout.device(field, _FRONT[disk.bus], more, id=id, drive=id)
+
+
+def options(field: str, given: tuple[tuple[str, str], ...]) -> dict[str, Value]:
+    """Return further properties of a device, none of which may be one that a field stands for."""
+    for key, _ in given:
+        if key in _OWN_KEYS:
+            raise SpecError(f"{field}.options", key, "has a field of its own, or is the compiler's")
+    return dict(given)
+
+
+def _check_card(disk: Disk, field: str) -> None:
+    lacking = {
+        "cache": disk.cache in {"writethrough", "directsync"},
+        "readonly": disk.readonly,
+        "serial": disk.serial is not None,
+        "bootindex": disk.bootindex is not None,
+        "shared": disk.shared,
+    }
+    for name, asked in lacking.items():
+        if asked:
+            raise Unsupported("qemu", f"{field}.{name}", "an SD card has none; use virtio")
+
+
+def _cdrom(cdrom: CDROM, field: str, index: int, places: Places, layout: Layout) -> Iterator[Piece]:
+    id = f"cd{index}"
+    bus, place = places.cdrom(index, id)
+    if cdrom.back is not None:
+        yield from blockdevs(cdrom, field, id, layout)
+    if bus == "usb":
+        yield layout.device(field, "usb-bot", id=f"{id}-usb", bus="usb-bus.0")
+    more: dict[str, Value] = {
+        **place,
+        "bootindex": cdrom.bootindex,
+        **options("cdrom", cdrom.options),
+    }
+    front = "scsi-cd" if bus in {"scsi", "usb"} else "ide-cd"
+    yield layout.device(field, front, more, id=id, drive=id if cdrom.back is not None else None)
+
+
+def blockdevs(part: Disk | CDROM, field: str, id: str, layout: Layout) -> Iterator[Piece]:
+    """Yield the back half of a drive: where its bytes are, and over it their format."""
+    path, format = _file(part, field, id, layout)
+    if path is None:
+        from kvmnb.compile.qemu_backs import far_blockdevs
+
+        yield from far_blockdevs(part, field, id)
+        return
+    if isinstance(part, Disk):
+        direct, no_flush, _ = CACHE[part.cache]
+        readonly, aio, discard = part.readonly, part.aio, part.discard
+    else:
+        direct, no_flush, readonly, aio, discard = False, False, True, None, None
+    yield from stacked(
+        field,
+        id,
+        {"driver": "file", "filename": path},
+        format,
+        (direct, no_flush, readonly),
+        aio=aio,
+        discard=discard,
+    )
+
+
+def stacked(
+    field: str,
+    id: str,
+    protocol: dict[str, Value],
+    format: str,
+    modes: tuple[bool, bool, bool],
+    *,
+    aio: str | None = None,
+    discard: str | None = None,
+    snapshot: bool = False,
+) -> Iterator[Piece]:
+    """Yield two nodes, ``ID-file`` that reaches the bytes, and ``ID`` that reads their format.
+
+    With `snapshot` they are one ``-drive``, the only option by which QEMU itself makes an overlay.
+
+    Parameters
+    ----------
+    modes : no host page cache; no flushes; read-only
+    """
+    direct, no_flush, readonly = modes
     more: dict[str, Value] = {
         "cache.direct": direct,
         "cache.no-flush": no_flush,
         "read-only": readonly,
+        "discard": discard,
     }
-    file: dict[str, Value] = {"node-name": f"{id}-file", **more}
+    if snapshot:
+        below = {f"file.{key}": value for key, value in {**protocol, "aio": aio}.items()}
+        drive = Opts(None, {**below, **more, "snapshot": True}, if_="none", id=id, format=format)
+        yield Piece(field, "back", ("-drive", str(drive)))
+        return
+    file: dict[str, Value] = {**protocol, "node-name": f"{id}-file", **more, "aio": aio}
     disk: dict[str, Value] = {"node-name": id, **more}
-    yield "-blockdev", Opts(None, file, driver="file", filename=path)
-    yield "-blockdev", Opts(None, disk, driver=format, file=f"{id}-file")
+    yield Piece(field, "back", ("-blockdev", str(Opts(None, file))))
+    upper = Opts(None, disk, driver=format, file=f"{id}-file")
+    yield Piece(field, "back", ("-blockdev", str(upper)))
 
 
-def _bus(disk: Disk, unit: int, id: str) -> dict[str, Value]:
-    match disk.bus:
-        case "sata":
-            if unit > 5:
-                raise SpecError("disk.bus", "sata", "a controller takes six disks")
-            return {"bus": f"sata-bus.{unit}"}
-        case "scsi":
-            return {"bus": "scsi-bus.0", "scsi-id": unit}
-        case "usb":
-            return {"bus": f"{id}-usb.0", "lun": 0}
-        case "nvme":
-            return {"serial": f"kvmnb-{unit}"}
-        case _:
-            return {}
+def _file(part: Disk | CDROM, field: str, id: str, layout: Layout) -> tuple[str | None, str]:
+    """Return the file that the part's bytes are in and its format; no file for a far back."""
+    runtime, back = layout.runtime, part.back
+    if isinstance(part, Disk):
+        file = runtime.disks[int(id.removeprefix("disk"))]
+        if isinstance(back, (ExistingFile, CatalogueImage, NewFile)):
+            return file.path, file.format
+        return None, ""
+    if isinstance(back, CatalogueImage):
+        return catalogue_file(back, field, layout), "raw"
+    return (back.path, "raw") if isinstance(back, ExistingFile) else (None, "")
 
 
-class _IdeSlots:
-    """The board's own IDE ports: four on ``pc`` (two cables of two), six SATA ones on ``q35``.
-
-    A CD-ROM takes the second cable's first place where it can, as ``-cdrom`` always did.
-    """
-
-    def __init__(self, spec: DomainSpec) -> None:
-        self._q35 = "q35" in spec.machine
-        self._count = 6 if self._q35 else 4
-        hard_disks = sum(disk.bus == "ide" for disk in spec.disks)
-        free = [place for place in (2, 3, 4, 5, 1, 0) if hard_disks <= place < self._count]
-        self._free = tuple(free)
-        if hard_disks > self._count:
-            raise SpecError("disk.bus", "ide", f"{spec.machine} takes {self._count} IDE disks")
-
-    def disk(self, unit: int) -> dict[str, Value]:
-        return self._place(unit)
-
-    def cdrom(self, index: int) -> dict[str, Value]:
-        if index >= len(self._free):
-            raise SpecError("cdrom", index + 1, f"disks and CD-ROMs share {self._count} IDE places")
-        return self._place(self._free[index])
-
-    def _place(self, place: int) -> dict[str, Value]:
-        if self._q35:
-            return {"bus": f"ide.{place}"}
-        return {"bus": f"ide.{place // 2}", "unit": place % 2}
+def catalogue_file(image: CatalogueImage, field: str, layout: Layout) -> str:
+    """Return the file of an image that the engine looked up beforehand."""
+    if image.name not in layout.runtime.catalogue:
+        raise SpecError(field, image.name, "is not in this host's catalogue of images")
+    return layout.runtime.catalogue[image.name]

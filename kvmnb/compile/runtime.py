@@ -11,7 +11,7 @@ from kvmnb.spec.value import Value
 __all__ = ["DirectBoot", "DiskFile", "FirmwareFiles", "Runtime"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class DiskFile(Value):
     """The file behind one disk: its path and the format QEMU shall read it as."""
 
@@ -19,7 +19,7 @@ class DiskFile(Value):
     format: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class DirectBoot(Value):
     """A kernel that QEMU loads itself."""
 
@@ -28,7 +28,7 @@ class DirectBoot(Value):
     append: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class FirmwareFiles(Value):
     """The firmware that the host has: its code, and the private file for its variables."""
 

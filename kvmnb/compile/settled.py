@@ -10,6 +10,10 @@ from kvmnb.spec.domain import DomainSpec
 from kvmnb.spec.storage import CatalogueImage, Disk, ExistingFile, NewFile
 
 if TYPE_CHECKING:
+    from kvmnb.spec.cpu import CPU
+    from kvmnb.spec.network import NIC
+    from kvmnb.spec.peripherals import Vsock
+    from kvmnb.spec.platform import Firmware
     from kvmnb.spec.storage import DiskBack
 
 __all__ = ["settled"]
@@ -39,18 +43,52 @@ def settled(spec: DomainSpec, runtime: Runtime) -> DomainSpec:
         dataclasses.replace(floppy, back=_named(floppy.back, runtime)) for floppy in spec.floppies
     )
     nics = tuple(
-        dataclasses.replace(nic, mac=nic.mac or mac)
+        dataclasses.replace(nic, mac=nic.mac or (None if _passed(nic) else mac))
         for nic, mac in zip(spec.nics, runtime.macs, strict=True)
     )
     return dataclasses.replace(
         spec,
         uuid=spec.uuid or runtime.uuid,
         accel=runtime.accel,
+        cpu=_processors(spec, runtime),
+        firmware=_firmware(spec, runtime),
+        vsock=_vsock(spec, runtime),
         disks=disks,
         cdroms=cdroms,
         floppies=floppies,
         nics=nics,
     )
+
+
+def _processors(spec: DomainSpec, runtime: Runtime) -> CPU:
+    if spec.cpu.model is None and runtime.accel == "kvm":
+        return dataclasses.replace(spec.cpu, model="host")
+    if spec.cpu.model is None and spec.cpu.features:
+        return dataclasses.replace(spec.cpu, model="qemu64")
+    return spec.cpu
+
+
+def _firmware(spec: DomainSpec, runtime: Runtime) -> Firmware | None:
+    asked, own = spec.firmware, runtime.firmware
+    if asked is None or asked.kind == "bios" or own is None:
+        return asked
+    return dataclasses.replace(
+        asked, code=asked.code or own.code, variables=asked.variables or own.variables
+    )
+
+
+def _vsock(spec: DomainSpec, runtime: Runtime) -> Vsock | None:
+    if spec.vsock is None or spec.vsock.cid is not None:
+        return spec.vsock
+    from kvmnb.compile.qemu_peripherals import vsock_cid
+
+    return dataclasses.replace(spec.vsock, cid=vsock_cid(None, runtime))
+
+
+def _passed(nic: NIC) -> bool:
+    from kvmnb.spec.netbacks import HostNIC
+
+    return isinstance(nic.back, HostNIC)
 
 
 def _opened(disk: Disk) -> bool:

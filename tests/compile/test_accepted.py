@@ -9,7 +9,7 @@ import pytest
 
 from kvmnb import VM, Guest, Host
 from kvmnb.compile.qemu import NIC_MODELS
-from kvmnb.spec.storage import BUSES, CACHES
+from kvmnb.spec.storage import CACHES
 
 pytestmark = pytest.mark.guest
 
@@ -21,6 +21,8 @@ FRONT = {
     "nvme": "nvme",
     "usb": "scsi-hd",
 }
+
+BUSES = tuple(FRONT)
 
 
 @pytest.fixture(scope="module")

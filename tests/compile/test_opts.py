@@ -54,3 +54,8 @@ def test_values_are_written_in_the_way_of_qemu():
     written = str(Opts("nvme", more, file_="f", count=3, none=None))
     assert written == "nvme,file=f,count=3,write-cache=off,cache.direct=on"
     assert str(Opts()) == ""
+
+
+def test_a_tuple_is_its_key_with_each_value_in_turn():
+    assert str(Opts("user", hostfwd=("a,b", "c"))) == "user,hostfwd=a,,b,hostfwd=c"
+    assert str(Opts("user", hostfwd=())) == "user"

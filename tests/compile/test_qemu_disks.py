@@ -6,17 +6,19 @@ import pytest
 
 from kvmnb import SpecError
 from kvmnb.spec.domain import DomainSpec
-from kvmnb.spec.storage import BUSES, CACHES, CDROM, Disk, NewFile
+from kvmnb.spec.storage import CACHES, CDROM, Disk, ExistingFile, NewFile
+from tests.compile.made import compiled
 from tests.compile.reading import parsed, values
-from tests.compile.test_qemu import compiled
 
+BUSES = ("virtio", "ide", "sata", "scsi", "nvme", "usb")
+"""The buses of which a board takes several disks, each with a write cache to switch."""
+
+ISO = CDROM(ExistingFile("/a.iso"))
 IDE = Disk(back=NewFile(512), bus="ide")
 
 
 def _places(machine: str, disks: int, cdroms: int) -> list[str]:
-    spec = DomainSpec(
-        name="a", machine=machine, disks=(IDE,) * disks, cdroms=(CDROM("/a"),) * cdroms
-    )
+    spec = DomainSpec(name="a", machine=machine, disks=(IDE,) * disks, cdroms=(ISO,) * cdroms)
     found = [dict(parsed(text)) for text in values(compiled(spec), "-device")]
     return [
         f"{device['id']}@{device['bus'].removeprefix('ide.')}.{device.get('unit', 0)}"
@@ -99,13 +101,13 @@ def test_a_cache_mode_is_spelled_out_on_both_halves_of_the_disk(cache, bus):
 
 
 def test_a_cdrom_is_read_only_and_raw():
-    argv = compiled(DomainSpec(name="a", cdroms=(CDROM("/a.iso"),)))
+    argv = compiled(DomainSpec(name="a", cdroms=(ISO,)))
     for text in values(argv, "-blockdev"):
         assert dict(parsed(text))["read-only"] == "on"
     assert dict(parsed(values(argv, "-blockdev")[1]))["driver"] == "raw"
 
 
 def test_every_file_has_its_driver_named_so_that_no_header_is_believed():
-    spec = DomainSpec(name="a", disks=(Disk(back=NewFile(512)),), cdroms=(CDROM("/a.iso"),))
+    spec = DomainSpec(name="a", disks=(Disk(back=NewFile(512)),), cdroms=(ISO,))
     drivers = [dict(parsed(text))["driver"] for text in values(compiled(spec), "-blockdev")]
     assert drivers == ["file", "qcow2", "file", "raw"]

@@ -151,16 +151,15 @@ def nics(
         virtio, few = model == "virtio", st.sampled_from
         back = draw(backs)
         passed = isinstance(back, netbacks.HostNIC)
+        tapped = isinstance(back, netbacks.Tap) and back.fd is None
         front: dict[str, Any] = {
             "model": "virtio" if passed else model,
             "vectors": draw(few([None, 0, 4])) if virtio and not passed else None,
-            "queues": draw(few([None, 2]))
-            if virtio and isinstance(back, netbacks.Tap) and back.fd is None
-            else None,
+            "queues": draw(few([None, 2])) if virtio and tapped else None,
             "mtu": draw(few([None, 1400])) if virtio and not passed else None,
             "options": () if passed else draw(few([(), (("multifunction", "on"),)])),
         }
-        if isinstance(back, netbacks.Tap) and back.fd is None and front["queues"] != back.queues:
+        if isinstance(back, netbacks.Tap) and tapped and front["queues"] != back.queues:
             front["queues"] = back.queues if virtio else None
         return NIC(
             **front,

@@ -11,7 +11,7 @@ from typing import Any
 from kvmnb.errors import HostError
 from kvmnb.spec.value import Value
 
-__all__ = ["QemuFacts", "cached_facts", "facts", "find_binary"]
+__all__ = ["Backends", "QemuFacts", "backends", "cached_facts", "facts", "find_binary"]
 
 BINARIES = ("qemu-system-x86_64", "qemu-kvm", "/usr/libexec/qemu-kvm")
 OLDEST = (6, 2, 0)
@@ -38,6 +38,22 @@ class QemuFacts(Value):
     cpus: tuple[str, ...]
     devices: frozenset[str]
     options: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class Backends(Value):
+    """The kinds of back ends that one QEMU binary was built with, and has the modules of.
+
+    Parameters
+    ----------
+    netdevs, chardevs, audiodevs, displays : what ``-netdev help`` and the others list; ``None``
+        where this QEMU does not know the question
+    """
+
+    netdevs: frozenset[str] | None
+    chardevs: frozenset[str] | None
+    audiodevs: frozenset[str] | None
+    displays: frozenset[str] | None
 
 
 def find_binary() -> str:
@@ -77,6 +93,64 @@ def facts(path: str | None = None, cache: str | os.PathLike[str] | None = None) 
         words = ".".join(map(str, result.version))
         raise HostError(f"{binary} is QEMU {words}; 6.2 is the oldest that works", "upgrade QEMU")
     return result
+
+
+def backends(path: str, cache: str | os.PathLike[str] | None = None) -> Backends:
+    """Return the back ends of the binary `path`: from the cache, else by asking it.
+
+    Only guests that have more than the usual ones need to know (`kvmnb.compile.qemu.asks_kinds`),
+    so this is not asked together with all else.
+    """
+    try:
+        identity = _identity(path)
+    except OSError as error:
+        raise HostError(f"{path}: {error.strerror}", "Host(qemu=…) names the binary") from error
+    where = _cache_file(path, cache).replace("qemu-", "qemu-backends-")
+    found = _cached(where, identity)
+    if found is None:
+        found = _ask_kinds(path)
+        _store(where, identity, found)
+    kinds = {kind: None if found[kind] is None else frozenset(found[kind]) for kind in _KINDS}
+    return Backends(**kinds)
+
+
+_KINDS = {"netdevs": "-netdev", "chardevs": "-chardev", "audiodevs": "-audiodev"}
+_KINDS["displays"] = "-display"
+
+
+def _ask_kinds(binary: str) -> dict[str, Any]:
+    import subprocess
+
+    # no machine is built for these; started together they take the time of one
+    asked = {
+        kind: subprocess.Popen(
+            [binary, option, "help"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for kind, option in _KINDS.items()
+    }
+    try:
+        told = {kind: each.communicate(timeout=PROBE_S)[0] for kind, each in asked.items()}
+    except subprocess.TimeoutExpired as error:
+        raise HostError(f"{binary} does not answer: {error}", "reinstall QEMU") from error
+    finally:
+        for each in asked.values():
+            if each.poll() is None:
+                each.kill()
+                each.wait()
+    return {kind: _listed(told[kind]) for kind in _KINDS}
+
+
+def _listed(told: str) -> list[str] | None:
+    """Return the names in a list under a headline, or ``None`` where there is no list."""
+    headline, *lines = told.splitlines() or [""]
+    if not headline.startswith("Available"):
+        return None
+    names = (line.strip() for line in lines)
+    return [name for name in names if name and " " not in name]  # a sentence is no name
 
 
 def cached_facts(path: str | None = None) -> QemuFacts | None:
