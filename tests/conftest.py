@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from kvmnb import VM, Guest, Host
 from kvmnb.engines.qemu.proc import find_by_argument
+
+# a busy machine is no failure
+hypothesis.settings.register_profile("kvmnb", deadline=None)
+hypothesis.settings.load_profile("kvmnb")
 
 
 @pytest.fixture(scope="session", autouse=True)
