@@ -263,7 +263,7 @@ class BoardVerbs(Builder):
             menu_timeout_ms=menu_timeout_ms,
             strict=strict,
             append=append,
-            location=None if location is None else _tree(location),
+            location=None if location is None else self._tree(location),
             **{
                 field: existing_file(f"boot.{field}", path)
                 for field, path in files.items()
@@ -271,6 +271,13 @@ class BoardVerbs(Builder):
             },
         )
         return self._with(boot=boot)
+
+    def _tree(self, location: str | os.PathLike[str]) -> str:
+        """Return a URL or an image's name as it is, and a path as an absolute one."""
+        given = os.fspath(location)
+        if "://" in given or given in self.host.images:
+            return given
+        return os.path.abspath(os.path.expanduser(given))
 
     def paused(self, on: bool = True) -> Self:
         """Its processors wait for `Guest.resume` (``-S``)."""
@@ -311,9 +318,3 @@ def _options(given: dict[str, str | bool]) -> tuple[tuple[str, str], ...]:
         (key.replace("_", "-"), ("on" if value else "off") if isinstance(value, bool) else value)
         for key, value in words
     )
-
-
-def _tree(location: str | os.PathLike[str]) -> str:
-    """Return a URL as it is, and a path as an absolute one."""
-    given = os.fspath(location)
-    return given if "://" in given else os.path.abspath(os.path.expanduser(given))

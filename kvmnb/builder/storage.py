@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from kvmnb.builder.base import Builder, existing_file, listed
 from kvmnb.errors import SpecError
@@ -206,8 +206,8 @@ class StorageVerbs(Builder):
         return self._with(cloud_init=seed)
 
 
-def _given(field: str, back: DiskBack) -> DiskBack:
+def _given(field: str, back: object) -> DiskBack:
     if not isinstance(back, Value):
         reason = "must be a path, an image's name, or a back end such as Server(…)"
         raise SpecError(field, back, reason)
-    return back
+    return cast("DiskBack", back)
