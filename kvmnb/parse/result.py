@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kvmnb.spec.domain import DomainSpec
 from kvmnb.spec.value import Value
 
-__all__ = ["Kind", "Note", "Parsed"]
+if TYPE_CHECKING:
+    from kvmnb.compile.virt_install import Invocation
+
+__all__ = ["HostCommand", "Kind", "MonitorCommand", "Note", "Parsed", "Query"]
 
 Kind = Literal["removed", "old", "mended", "kept", "changed", "default", "ignored"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Note(Value):
     """Something that a reader should know of a text that was read.
 
@@ -35,7 +38,7 @@ class Note(Value):
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Parsed(Value):
     """What a command line or an XML text describes.
 
@@ -44,8 +47,64 @@ class Parsed(Value):
     text : what was read
     spec : the guest it describes
     notes : in the order of the text
+    invocation : how virt-install is run, which is what the rest of its lines says; ``None`` for
+        other texts
     """
 
     text: str
     spec: DomainSpec
+    notes: tuple[Note, ...] = ()
+    invocation: Invocation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class Query(Value):
+    """A line that asks QEMU for a list, and runs no guest.
+
+    Parameters
+    ----------
+    what : ``machines cpus nics devices netdevs chardevs accelerators displays objects audio``,
+        ``version``, ``help`` or ``other``
+    text : what was read
+    position : index into the text, in characters, of the option that asks
+    """
+
+    what: str
+    text: str
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class MonitorCommand(Value):
+    """A command for QEMU's monitor.
+
+    Parameters
+    ----------
+    text : what was read
+    verb : its first word, such as ``info`` or ``migrate``
+    args : the words after it
+    qmp : the command of QMP's that does the same; ``None`` where none does alone
+    qmp_args : that command's arguments, as ``(name, value)``
+    """
+
+    text: str
+    verb: str
+    args: tuple[str, ...] = ()
+    qmp: str | None = None
+    qmp_args: tuple[tuple[str, str | int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class HostCommand(Value):
+    """A command for the host itself, which is shown and never run from here.
+
+    Parameters
+    ----------
+    text : what was read
+    words : the program and its arguments
+    notes : what was mended
+    """
+
+    text: str
+    words: tuple[str, ...]
     notes: tuple[Note, ...] = ()
