@@ -46,6 +46,8 @@ class VNC(Value):
         if self.display is not None:
             validate.number("vnc.display", self.display, 0, 65535 - VNC_PORT)
         validate.optional(validate.host, "vnc.listen", self.listen)
+        if self.display is not None and self.listen == "127.0.0.1":
+            object.__setattr__(self, "listen", None)  # which means the same
         validate.optional(validate.path, "vnc.unix", self.unix)
         if self.unix is not None and (self.display is not None or self.listen is not None):
             raise SpecError("vnc.unix", self.unix, "takes the place of display and address")

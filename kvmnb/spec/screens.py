@@ -36,6 +36,8 @@ class Spice(Value):
         validate.optional(validate.port, "spice.port", self.port)
         validate.optional(validate.port, "spice.tls_port", self.tls_port)
         validate.optional(validate.host, "spice.listen", self.listen)
+        if self.listen == "127.0.0.1":
+            object.__setattr__(self, "listen", None)  # which means the same
         validate.optional(validate.path, "spice.unix", self.unix)
         ports = (self.port, self.tls_port, self.listen)
         if self.unix is not None and ports != (None, None, None):
