@@ -25,10 +25,12 @@ _HINTS: dict[Target, dict[str, str]] = {
         "autostart": "it is no part of the XML; run: virsh autostart NAME",
         "paused": "it is no part of the XML; run: virsh start --paused NAME",
         "incoming": "libvirt opens the door itself: virsh migrate --live NAME URI",
+        "monitors": "libvirt keeps the monitor: virsh qemu-monitor-command NAME --hmp LINE",
     },
     "virt-install": {
         "paused": "run: virsh suspend NAME",
         "incoming": "libvirt opens the door itself: virsh migrate --live NAME URI",
+        "monitors": "libvirt keeps the monitor: virsh qemu-monitor-command NAME --hmp LINE",
     },
 }
 
