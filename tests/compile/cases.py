@@ -120,7 +120,7 @@ def _whole(folder: Path) -> dict[str, Case]:
         "features": _with(cpu=CPU(model="qemu64", features=("+aes", "-sse4a", "phys-bits=40"))),
         "features of the default": _with(cpu=CPU(features=("+aes",))),
         **{name: _with(clock=clock) for name, clock in clocks.items()},
-        **{f"{field} {deed}": _with(**{field: deed}) for field, deed in ends.items()},
+        **{f"{field} {deed}": _with(None, **{field: deed}) for field, deed in ends.items()},
         **{f"boot {name}": _with(boot=boot) for name, boot in start.items()},
         "incoming": _with(incoming="defer"),
         "incoming by a program": _with(incoming=f"exec:cat {folder / 'k,ernel'}"),
@@ -193,15 +193,15 @@ def _disks(folder: Path) -> dict[str, Case]:
         cds = (CDROM(file(3), bus="scsi"),)
         found[f"scsi {model}"] = _with(places, scsi=model, disks=disks, cdroms=cds)
     for machine in ("pc", "q35"):
-        for bus in (None, "ide", "sata", "scsi", "usb"):
-            front_of = "ide-cd" if bus in {None, "ide", "sata"} else "scsi-cd"
-            cdroms = (CDROM(file(0), bus=bus, bootindex=1), CDROM(bus=bus))
+        for place in (None, "ide", "sata", "scsi", "usb"):
+            front_of = "ide-cd" if place in {None, "ide", "sata"} else "scsi-cd"
+            cdroms = (CDROM(file(0), bus=place, bootindex=1), CDROM(bus=place))
             spec = _with(
                 {("cd0", "type"): front_of, ("cd0", "bootindex"): 1, ("cd1", "type"): front_of},
                 machine=machine,
                 cdroms=cdroms,
             )
-            found[f"{machine} CD-ROMs on {bus}"] = spec
+            found[f"{machine} CD-ROMs on {place}"] = spec
         floppies = (Floppy(file(0), format="raw"), Floppy())
         units = {("floppy0", "unit"): 0, ("floppy1", "unit"): 1}
         found[f"{machine} floppies"] = _with(units, machine=machine, floppies=floppies)
@@ -388,7 +388,7 @@ def _screens(folder: Path) -> dict[str, Case]:
     for toolkit in ("gtk", "sdl", "curses"):
         found[f"window {toolkit}"] = _with(displays=(Window(toolkit=toolkit),))
     found["window gl"] = _with(displays=(Window(gl=True, fullscreen=True),))
-    cards = {
+    cards: dict[str, tuple[Video, dict[tuple[str, str], Any]]] = {
         "std": (Video("std", memory_mib=32), {("video0", "vgamem_mb"): 32}),
         "cirrus": (Video("cirrus"), {("video0", "type"): "cirrus-vga"}),
         "vmware": (Video("vmware", memory_mib=32), {("video0", "vgamem_mb"): 32}),
@@ -459,9 +459,9 @@ def _devices(folder: Path) -> dict[str, Case]:
     found["host's USB"] = _with(hostdevs=(HostUSB(vendor=0x1234, product=0xABCD),))
     found["host's USB by place"] = _with(hostdevs=(HostUSB(bus=1, device=99),))
     found["mediated"] = _with(hostdevs=(Mediated(uuid="5b2a9e3e-8a43-4d7e-9d7c-0f4c1c9f6a10"),))
-    for model in ("tis", "crb"):
-        tpm = TPM(model=model, socket=str(folder / "none.sock"))
-        found[f"tpm {model}"] = _with(tpm=tpm)
+    for front in (TPM(model="tis"), TPM(model="crb")):
+        tpm = dataclasses.replace(front, socket=str(folder / "none.sock"))
+        found[f"tpm {front.model}"] = _with(tpm=tpm)
     found["tpm of the host"] = _with(tpm=TPM(device="/dev/tpm0"))
     return found
 

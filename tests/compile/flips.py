@@ -55,7 +55,7 @@ def _sole(field: str, part: Any, **more: Any) -> tuple[DomainSpec, Path]:
     return guest(**{field: part}, **more), (field,)
 
 
-_HOST = {"host": "192.0.2.1", "name": "pool/image"}
+_HOST: dict[str, Any] = {"host": "192.0.2.1", "name": "pool/image"}
 _NODES = (
     NUMANode(memory_mib=64, cpus=(0,), distances=(10, 20)),
     NUMANode(memory_mib=64, cpus=(1,), distances=(20, 10)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
+from typing import Any
 
 from kvmnb.errors import Unsupported
 from kvmnb.spec.boot import Boot
@@ -45,4 +46,5 @@ def _without(spec: DomainSpec, field: str) -> DomainSpec:
     if name == "memory":
         memory = dataclasses.replace(value, source="anonymous", path=None)
         return dataclasses.replace(spec, memory=memory)
-    return dataclasses.replace(spec, **{name: () if isinstance(value, tuple) else _DEFAULTS[name]})
+    default: Any = () if isinstance(value, tuple) else _DEFAULTS[name]
+    return dataclasses.replace(spec, **{name: default})

@@ -196,10 +196,11 @@ def running(spec: DomainSpec, **changes: Any) -> Iterator[Running]:
             if any(word in str(error) for word in MISSING):
                 pytest.skip(f"QEMU here says: {str(error).splitlines()[-1]}")
             raise AssertionError(f"{error}\n{argv}") from None
-        try:
-            yield guest
-        finally:
-            guest.end()
+        else:
+            try:
+                yield guest
+            finally:
+                guest.end()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -232,7 +232,7 @@ def test_what_the_sandbox_would_kill_is_let_through(started):
     with started("net user with everything") as guest:
         (sandbox,) = [word for word in guest.argv if word.startswith("on,obsolete")]
         assert "spawn=allow" in sandbox
-        assert "elevateprivileges=deny" in sandbox
+        assert "elevateprivileges=allow" in sandbox  # each program gets a session of its own
 
 
 # -- any description, on what this host has -----------------------------------------------------
@@ -250,7 +250,9 @@ def _local(spec: DomainSpec, folder: Path) -> DomainSpec:  # noqa: F811
         for index, part in enumerate(parts):
             file = folder / f"{name},{index}=x.img"
             file.write_bytes(bytes(1 << 20))
-            changes = {"back": None if part.back is None else ExistingFile(str(file))}
+            changes: dict[str, Any] = {
+                "back": None if part.back is None else ExistingFile(str(file))
+            }
             if isinstance(part, Disk):
                 changes["size_bytes"] = None
             if not isinstance(part, CDROM):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from hypothesis import given, settings
 
@@ -18,7 +19,7 @@ ALONE = {"-no-user-config", "-nodefaults", "-S"}
 """Options that have no value."""
 
 
-def _compiled(spec: DomainSpec, **changes: object) -> tuple[str, ...] | None:
+def _compiled(spec: DomainSpec, **changes: Any) -> tuple[str, ...] | None:
     try:
         return compiled(spec, **changes)
     except (Unsupported, SpecError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kvmnb import Unsupported
@@ -23,7 +25,7 @@ from kvmnb.units import GIB
 from tests.compile.made import runtime
 
 
-def _words(spec: DomainSpec, **more: object) -> tuple[str, ...]:
+def _words(spec: DomainSpec, **more: Any) -> tuple[str, ...]:
     return compile_virt_install(spec, runtime(spec, **more))
 
 

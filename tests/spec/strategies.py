@@ -29,7 +29,7 @@ from kvmnb.spec.domain import (
     USB_CONTROLLERS,
     DomainSpec,
 )
-from kvmnb.spec.memory import Memory
+from kvmnb.spec.memory import Memory, Source
 from kvmnb.spec.numa import NUMANode
 from kvmnb.spec.storage import (
     CDROM,
@@ -50,8 +50,18 @@ if TYPE_CHECKING:
     from kvmnb.spec.storage import DiskBack
 
 __all__ = [
-    *("boots", "cdroms", "cpus", "disks", "domains", "floppies", "macs", "memories", "names"),
-    *("nics", "paths", "settled_domains"),
+    "boots",
+    "cdroms",
+    "cpus",
+    "disks",
+    "domains",
+    "floppies",
+    "macs",
+    "memories",
+    "names",
+    "nics",
+    "paths",
+    "settled_domains",
 ]
 
 
@@ -75,7 +85,7 @@ def memories(hostile: bool = True) -> st.SearchStrategy[Memory]:
             room = {"slots": draw(st.integers(1, 256)), "maximum_mib": most}
         if draw(st.booleans()):
             return Memory(size_mib=size, **room)
-        source = draw(st.sampled_from(["anonymous", "memfd", "file"]))
+        source: Source = draw(st.sampled_from(["anonymous", "memfd", "file"]))
         huge = source == "memfd" and draw(st.booleans())
         return Memory(
             size_mib=size,

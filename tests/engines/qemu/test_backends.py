@@ -33,8 +33,8 @@ def test_a_binary_is_asked_once_until_it_changes(tmp_path):
     )
     binary.chmod(0o755)
     found = backends(str(binary), tmp_path / "cache")
-    assert found.netdevs == {"-netdev"}
-    assert found.audiodevs == {"-audiodev"}
+    assert found.netdevs == frozenset({"-netdev"})
+    assert found.audiodevs == frozenset({"-audiodev"})
     count = len(asked.read_text(encoding="utf-8").splitlines())
     assert count == 4
     backends(str(binary), tmp_path / "cache")
