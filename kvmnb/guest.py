@@ -18,6 +18,7 @@ from kvmnb.units import Size, size_mib
 
 if TYPE_CHECKING:
     from kvmnb.display.cards import Card
+    from kvmnb.display.history import History
     from kvmnb.display.recording import Recording
     from kvmnb.display.screenshot import Screenshot
     from kvmnb.engines.base import GuestControl
@@ -68,9 +69,11 @@ class Guest:
         return self._control.state
 
     @property
-    def history(self) -> tuple[Mapping[str, str], ...]:
+    def history(self) -> History:
         """What changed it, oldest first, each as QMP, HMP and virsh would say it."""
-        return self._control.history
+        from kvmnb.display.history import History
+
+        return History(self._control.history)
 
     # -- in the guest -------------------------------------------------------------------
 
@@ -241,7 +244,31 @@ class Guest:
         CommandError   QEMU refused it
         """
         keywords = {key.replace("_", "-"): value for key, value in arguments.items()}
-        return await self._control.qmp(command, {**(given or {}), **keywords})
+        return await self._control.tell(command, {**(given or {}), **keywords})
+
+    @verb
+    async def vnc_password(self, text: str, *, expires_s: int | None = None) -> None:
+        """Set the password that a VNC client has to know (``change vnc password``).
+
+        Who is connected stays so.
+
+        Parameters
+        ----------
+        text : the password; VNC heeds 8 characters
+        expires_s : after so many seconds it admits nobody any more; ``None`` for never
+
+        Raises
+        ------
+        SpecError     it is empty, or the time is no whole number of seconds
+        Unsupported   no VNC of the guest asks for a password
+        """
+        from kvmnb.spec import validate
+
+        if not validate.text("vnc_password", text):
+            raise SpecError("vnc_password", "", "is empty")
+        if expires_s is not None:
+            validate.positive("vnc_password.expires_s", expires_s, 1 << 31)
+        await self._control.vnc_password(text, expires_s)
 
     @verb
     async def screenshot(self) -> Screenshot:

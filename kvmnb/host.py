@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas
 
     from kvmnb.display.cards import Card
+    from kvmnb.display.devices import Devices
     from kvmnb.display.image_work import ImageWork
     from kvmnb.doctor import Report
     from kvmnb.engines.qemu.engine import QemuEngine
@@ -109,9 +110,10 @@ class Host:
 
     def _pasted(self, parsed: Parsed) -> VM:
         from kvmnb.builder.pasted import brought_here
+        from kvmnb.display.notes import Notes
 
         spec, notes = brought_here(parsed, self)
-        return VM(spec, self, notes)
+        return VM(spec, self, Notes(notes, parsed.text))
 
     @property
     def guests(self) -> Guests:
@@ -138,14 +140,51 @@ class Host:
         import pandas
 
         table = pandas.DataFrame.from_dict(self.engine.facts.machines, orient="index")
+        table["description"] = pandas.Series(self.engine.catalogue.machines(), dtype=object)
         return table.rename_axis("machine").sort_index()
 
     @property
     def cpus(self) -> pandas.DataFrame:
-        """The CPU models that this QEMU knows (``-cpu help``)."""
+        """The CPU models that this QEMU knows (``-cpu help``), and what each lacks here.
+
+        ``missing`` names the features of a model that the accelerator cannot provide.
+        """
         import pandas
 
-        return pandas.DataFrame({"cpu": self.engine.facts.cpus})
+        accel = self.engine.known().accel or "tcg"
+        rows = [
+            {
+                "cpu": told["name"],
+                "alias_of": told.get("alias-of", ""),
+                "deprecated": told.get("deprecated", False),
+                "missing": ", ".join(dict.fromkeys(told.get("unavailable-features", ()))),
+            }
+            for told in self.engine.catalogue.cpus(accel)
+        ]
+        columns = ["cpu", "alias_of", "deprecated", "missing"]
+        return pandas.DataFrame(rows, columns=columns).sort_values("cpu", ignore_index=True)
+
+    @property
+    def nics(self) -> pandas.DataFrame:
+        """The network cards that this QEMU has: the word for ``nic``, the device, its bus."""
+        import pandas
+
+        rows = [
+            (word, device.name, device.bus, device.description)
+            for word, device in self.engine.catalogue.nics()
+        ]
+        return pandas.DataFrame(rows, columns=["model", "device", "bus", "description"])
+
+    @property
+    def devices(self) -> Devices:
+        """The devices that this QEMU has; ``host.devices("e1000")`` gives the properties of one.
+
+        ``host.devices()`` gives them all as a table to work with.
+        """
+        from kvmnb.display.devices import Devices
+
+        catalogue = self.engine.catalogue
+        return Devices(catalogue.devices(), catalogue.properties)
 
     # -- looks ----------------------------------------------------------------------------
 

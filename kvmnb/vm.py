@@ -20,8 +20,12 @@ from kvmnb.units import Duration, duration_s
 if TYPE_CHECKING:
     from kvmnb.builder.base import HostLike
     from kvmnb.display.code import Code
-    from kvmnb.display.command import Command
+    from kvmnb.display.command import Command, VirtInstall
+    from kvmnb.display.diff import VMDiff
+    from kvmnb.display.layers import LayersView
+    from kvmnb.display.xml import XML
     from kvmnb.engines.base import Wait
+    from kvmnb.explain.layers import Layers
     from kvmnb.guest import Guest
     from kvmnb.parse.result import Note
 
@@ -63,9 +67,67 @@ class VM(BoardVerbs, StorageVerbs, NetworkVerbs, PortVerbs, ScreenVerbs, Periphe
 
     def command(self) -> Command:
         """The exact QEMU command that `start` executes."""
+        from kvmnb.compile.targets import expressible
         from kvmnb.display.command import Command
 
-        return Command(self.host.engine.command(self.spec))
+        left_out = expressible(self.spec, "qemu")[1]
+        return Command(self.host.engine.command(self.spec), left_out, self._layers)
+
+    def xml(self) -> XML:
+        """The libvirt domain XML of this guest, as ``virsh define`` takes it.
+
+        Raises
+        ------
+        Unsupported   libvirt has no element for a field
+        """
+        from kvmnb.compile.libvirt import compile_libvirt
+        from kvmnb.compile.targets import expressible
+        from kvmnb.display.xml import XML
+
+        told, left_out = expressible(self.spec, "libvirt")
+        runtime = self.host.engine.runtime(self.spec)
+        return XML(compile_libvirt(told, runtime), left_out, self._layers)
+
+    def virt_install(self) -> VirtInstall:
+        """The virt-install line that makes this guest with libvirt.
+
+        Raises
+        ------
+        Unsupported   virt-install has no option for a field
+        """
+        from kvmnb.compile.targets import expressible
+        from kvmnb.compile.virt_install import compile_virt_install
+        from kvmnb.display.command import VirtInstall
+
+        told, left_out = expressible(self.spec, "virt-install")
+        runtime = self.host.engine.runtime(self.spec)
+        return VirtInstall(compile_virt_install(told, runtime), left_out, self._layers)
+
+    def layers(self) -> LayersView:
+        """The QEMU command, the domain XML and the virt-install line side by side, part by part.
+
+        What one of the three has no words for stands in its place, by name and with a hint.
+        """
+        from kvmnb.display.layers import LayersView
+
+        return LayersView(self._layers())
+
+    def diff(self, other: VM) -> VMDiff:
+        """Which fields `other` has otherwise, and what that means in each of the three languages.
+
+        Parameters
+        ----------
+        other : a guest as it is asked for, of this host or another
+        """
+        from kvmnb.display.diff import VMDiff
+
+        validate.kind("diff.other", other, VM)
+        return VMDiff(self._layers(), other._layers())
+
+    def _layers(self) -> Layers:
+        from kvmnb.explain.layers import layers
+
+        return layers(self.spec, self.host.engine.runtime(self.spec))
 
     def python(self) -> Code:
         """The fluent Python that describes this guest again, defaults left out."""

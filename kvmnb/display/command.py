@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
-from kvmnb.markup import element, join, printable
+from kvmnb.markup import Html, element, join, printable
 
-__all__ = ["Command"]
+if TYPE_CHECKING:
+    from kvmnb.compile.targets import Target
+    from kvmnb.errors import Unsupported
+    from kvmnb.explain.layers import Layers
+
+__all__ = ["Command", "VirtInstall"]
 
 FLAGS = {"-nodefaults", "-no-user-config", "-S", "-snapshot", "-daemonize", "-no-reboot"}
 """QEMU's options without a value, of those that are used here (QEMU manual, "Invocation")."""
@@ -18,12 +24,22 @@ class Command(Sequence[str]):
     Parameters
     ----------
     argv : the program and its arguments
+    left_out : what it has no words for; the text says so in comments behind the command
+    layers : gives all three texts of the guest in pieces, for those who look at it in a
+        notebook; ``None`` shows the command alone
     """
 
-    __slots__ = ("argv",)
+    __slots__ = ("_layers", "argv", "left_out")
 
-    def __init__(self, argv: Sequence[str]) -> None:
-        self.argv = tuple(argv)
+    target: ClassVar[Target] = "qemu"
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        left_out: Sequence[Unsupported] = (),
+        layers: Callable[[], Layers] | None = None,
+    ) -> None:
+        self.argv, self.left_out, self._layers = tuple(argv), tuple(left_out), layers
 
     @property
     def text(self) -> str:
@@ -56,9 +72,21 @@ class Command(Sequence[str]):
         return hash(self.argv)
 
     def __repr__(self) -> str:
-        return self.text
+        if not self.left_out:
+            return self.text
+        from kvmnb.display.explained import comments
+
+        return self.text + comments(self.left_out)
 
     def _repr_html_(self) -> str:
+        if self._layers is not None:
+            from kvmnb.display.explained import explained_html, in_step
+
+            if (layers := in_step(self.target, self._layers, self.argv)) is not None:
+                return str(explained_html(self.target, self._shown(), layers, self.left_out))
+        return str(element("pre", self._shown(), class_="kvmnb-command", style=_PRE))
+
+    def _shown(self) -> Html:
         lines = []
         for first, *rest in self._lines():
             value = f" {_quoted(rest[0])}" if rest else ""
@@ -66,7 +94,26 @@ class Command(Sequence[str]):
         body = lines[0]
         for line in lines[1:]:
             body = join((body, " \\\n  ", line))
-        return str(element("pre", body, class_="kvmnb-command", style=_PRE))
+        return body
+
+
+class VirtInstall(Command):
+    """A virt-install line; its text can be pasted into bash as it stands."""
+
+    __slots__ = ()
+
+    target = "virt-install"
+
+    def _lines(self) -> Iterator[tuple[str, ...]]:
+        rest = list(self.argv[1:])
+        yield self.argv[:1]
+        while rest:
+            option = rest.pop(0)
+            # a value that looks like an option is tied to its own by an equals sign
+            if rest and not rest[0].startswith("-"):
+                yield option, rest.pop(0)
+            else:
+                yield (option,)
 
 
 _PRE = (

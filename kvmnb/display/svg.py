@@ -248,7 +248,7 @@ def _legend(shown: Sequence[Series], total: int, start: float, y: float) -> Iter
     fit = len(names)
     if len(names) < total or sum(widths) > room:
         room -= 12 * LETTER
-        while sum(widths[:fit]) > room:
+        while fit and sum(widths[:fit]) > room:
             fit -= 1
     more = [] if fit == total else [f"and {total - fit} more"]
     x = WIDTH - RIGHT + 12 - sum(widths[:fit]) - sum(len(words) * LETTER + 12 for words in more)

@@ -100,6 +100,11 @@ def test_what_a_guest_calls_things_is_quoted(read_html, harmless, name):
     assert harmless(read_html(charts(panels, (Mark(START_S, name),))))
 
 
+def test_a_title_wider_than_the_picture_leaves_the_lines_unnamed(read_html):
+    panels = (Panel("a" * 400, "B", (series("line", [1.0, 2.0]),)),)
+    assert "and 1 more" in read_html(charts(panels))
+
+
 def test_a_gap_in_the_readings_is_a_gap_in_the_line():
     values = [1.0, 2.0, None, 4.0, None, None, 7.0, 8.0]
     picture = charts((Panel("gaps", "count", (series("line", values),)),))
