@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from kvmnb.builder import python_board as board
 from kvmnb.builder import python_devices as devices
-from kvmnb.builder.python_words import Job, Writer, each, one, source_text
+from kvmnb.builder.python_words import Call, Job, Writer, each, one, source_text
 from kvmnb.spec.codec import HOMES
 from kvmnb.spec.devices import RNG, Balloon
 from kvmnb.spec.domain import DomainSpec
@@ -43,11 +44,12 @@ def python(spec: DomainSpec, refused: Collection[str] = ()) -> str:
     return f"{_imports(shortest)}\n\n{shortest}\n"
 
 
-def _laid_out(first: str, calls: list[str]) -> str:
-    line = f"vm = {first}{''.join(calls)}"
-    if len(line) <= LINE and "\n" not in line:
+def _laid_out(first: str, calls: list[Call]) -> str:
+    line = f"vm = {first}{''.join(map(str, calls))}"
+    if len(line) <= LINE:
         return line
-    return "vm = (\n" + "".join(f"    {each}\n" for each in (first, *calls)) + ")"
+    lines = [first, *(each.laid_out(LINE - 4) for each in calls)]
+    return "vm = (\n" + textwrap.indent("\n".join(lines), "    ") + "\n)"
 
 
 def _imports(code: str) -> str:
@@ -56,7 +58,7 @@ def _imports(code: str) -> str:
     return f"from kvmnb import {', '.join(sorted(names))}"
 
 
-def _calls(job: Job) -> Iterator[str]:
+def _calls(job: Job) -> Iterator[Call]:
     for fields, write in _WRITERS:
         if any(getattr(job.spec, field) != getattr(job.base, field) for field in fields):
             yield from write(job)

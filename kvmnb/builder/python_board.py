@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterator
 
-from kvmnb.builder.python_words import Job, Writer, call, changed, mib, same, size
+from kvmnb.builder.python_words import Call, Job, Writer, call, changed, mib, same, size
 from kvmnb.spec.boot import Boot
 from kvmnb.spec.cpu import CPU
 from kvmnb.spec.domain import DomainSpec
@@ -14,7 +14,7 @@ from kvmnb.spec.memory import Memory
 # -- the board ------------------------------------------------------------------------------
 
 
-def memory(job: Job) -> Iterator[str]:
+def memory(job: Job) -> Iterator[Call]:
     memory = job.spec.memory
     keys = changed(memory, Memory(), **same("slots", "path", "shared", "locked"))
     keys |= changed(memory, Memory(), prealloc="preallocated", merge="merged")
@@ -30,7 +30,7 @@ def memory(job: Job) -> Iterator[str]:
     yield call("mem", mib(memory.size_mib), **keys)
 
 
-def cpu(job: Job) -> Iterator[str]:
+def cpu(job: Job) -> Iterator[Call]:
     cpu = job.spec.cpu
     layout = changed(cpu, CPU(), **same("sockets", "dies", "cores", "threads"), maxcpus="maximum")
     if cpu.count != 1 or layout:
@@ -41,7 +41,7 @@ def cpu(job: Job) -> Iterator[str]:
         yield call("cpu", cpu.model, *cpu.features)
 
 
-def numa(job: Job) -> Iterator[str]:
+def numa(job: Job) -> Iterator[Call]:
     plain = not any(node.distances for node in job.spec.numa)
     nodes = [(mib(node.memory_mib), list(node.cpus)) for node in job.spec.numa]
     yield call("numa", *(nodes if plain else job.spec.numa))
@@ -50,7 +50,7 @@ def numa(job: Job) -> Iterator[str]:
 def options(field: str) -> Writer:
     """Return the writer of the board or the accelerator, with its options."""
 
-    def write(job: Job) -> Iterator[str]:
+    def write(job: Job) -> Iterator[Call]:
         word, given = getattr(job.spec, field), getattr(job.spec, f"{field}_options")
         keys = {key.replace("-", "_"): value for key, value in given}
         plain = all(key.isidentifier() and not keyword.iskeyword(key) for key in keys)
@@ -63,7 +63,7 @@ def options(field: str) -> Writer:
     return write
 
 
-def boot(job: Job) -> Iterator[str]:
+def boot(job: Job) -> Iterator[Call]:
     boot = job.spec.boot
     if job.refused.intersection(filter(None, (boot.kernel, boot.initrd, boot.splash, boot.dtb))):
         yield call("replace", boot=boot)
@@ -77,7 +77,7 @@ def boot(job: Job) -> Iterator[str]:
     yield call("boot", *((boot.order,) if boot.order else ()), **keys)
 
 
-def firmware(job: Job) -> Iterator[str]:
+def firmware(job: Job) -> Iterator[Call]:
     firmware = job.spec.firmware
     if firmware is None or job.refused.intersection(
         filter(None, (firmware.code, firmware.variables))
@@ -89,7 +89,7 @@ def firmware(job: Job) -> Iterator[str]:
     yield call("firmware", firmware.kind, **keys)
 
 
-def clock(job: Job) -> Iterator[str]:
+def clock(job: Job) -> Iterator[Call]:
     if job.spec.clock is None:
         yield call("clock")
         return
@@ -98,7 +98,7 @@ def clock(job: Job) -> Iterator[str]:
     yield call("clock", *((job.spec.clock.base,) if job.spec.clock.base != "utc" else ()), **keys)
 
 
-def power(job: Job) -> Iterator[str]:
+def power(job: Job) -> Iterator[Call]:
     base = DomainSpec(name="x")
     words = {"poweroff": "on_poweroff", "reboot": "on_reboot", "crash": "on_crash"}
     yield call(
@@ -107,6 +107,6 @@ def power(job: Job) -> Iterator[str]:
     )
 
 
-def about(job: Job) -> Iterator[str]:
+def about(job: Job) -> Iterator[Call]:
     words = changed(job.spec, DomainSpec(name="x"), **same("title", "description"))
     yield call("about", **words)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from kvmnb.builder.python_words import Job, Writer, call, changed, same, size
+from kvmnb.builder.python_words import Call, Job, Writer, call, changed, same, size
 from kvmnb.spec.chardev import Private, Serial
 from kvmnb.spec.graphics import VNC, Video
 from kvmnb.spec.network import NIC, User
@@ -33,7 +33,7 @@ def source(back: DiskBack | None, refused: frozenset[str]) -> tuple[Any, ...]:
             return (back,)
 
 
-def disks(job: Job) -> Iterator[str]:
+def disks(job: Job) -> Iterator[Call]:
     for disk in job.spec.disks:
         plain = Disk(back=disk.back)
         keys = changed(
@@ -49,13 +49,13 @@ def disks(job: Job) -> Iterator[str]:
         yield call("disk", *words, **keys)
 
 
-def cdroms(job: Job) -> Iterator[str]:
+def cdroms(job: Job) -> Iterator[Call]:
     for cdrom in job.spec.cdroms:
         keys = changed(cdrom, CDROM(), **same("bus", "index", "bootindex", "options"))
         yield call("cdrom", *source(cdrom.back, job.refused), **keys)
 
 
-def floppies(job: Job) -> Iterator[str]:
+def floppies(job: Job) -> Iterator[Call]:
     for floppy in job.spec.floppies:
         keys = changed(floppy, Floppy(), **same("format", "readonly", "snapshot"))
         yield call("floppy", *source(floppy.back, job.refused), **keys)
@@ -64,7 +64,7 @@ def floppies(job: Job) -> Iterator[str]:
 _USER_WORDS = ("network", "host", "dhcpstart", "dns", "tftp", "bootfile")
 
 
-def nics(job: Job) -> Iterator[str]:
+def nics(job: Job) -> Iterator[Call]:
     if job.refused.intersection(nic.model for nic in job.spec.nics):
         yield call("replace", nics=job.spec.nics)
         return
@@ -114,7 +114,7 @@ def door(forward: Forward) -> str:
     return f"{text}{forward.guest_port}"
 
 
-def serials(job: Job) -> Iterator[str]:
+def serials(job: Job) -> Iterator[Call]:
     ports: list[Any] = []
     for serial in job.spec.serials:
         plain = serial == Serial(serial.back)
@@ -127,7 +127,7 @@ def serials(job: Job) -> Iterator[str]:
 
 
 def backs(verb: str, field: str) -> Writer:
-    def write(job: Job) -> Iterator[str]:
+    def write(job: Job) -> Iterator[Call]:
         for part in getattr(job.spec, field):
             plain = part.back == Private()
             keys = {"mode": part.mode} if getattr(part, "mode", "hmp") != "hmp" else {}
@@ -137,7 +137,7 @@ def backs(verb: str, field: str) -> Writer:
     return write
 
 
-def screen(job: Job) -> Iterator[str]:
+def screen(job: Job) -> Iterator[Call]:
     displays, videos = job.spec.displays, job.spec.videos
     if not displays and not videos:
         yield call("vnc", False)
@@ -162,7 +162,7 @@ def card(video: Video) -> Any:
 def switch(verb: str, field: str, plain: Any) -> Writer:
     """Return the writer of a device that is there or not, with a few settings."""
 
-    def write(job: Job) -> Iterator[str]:
+    def write(job: Job) -> Iterator[Call]:
         value = getattr(job.spec, field)
         if value is None:
             yield call(verb, False)
@@ -173,33 +173,33 @@ def switch(verb: str, field: str, plain: Any) -> Writer:
     return write
 
 
-def vmgenid(job: Job) -> Iterator[str]:
+def vmgenid(job: Job) -> Iterator[Call]:
     if job.spec.vmgenid is None:
         yield call("vmgenid", False)
     else:
         yield call("vmgenid", *(() if job.spec.vmgenid == "auto" else (job.spec.vmgenid,)))
 
 
-def inputs(job: Job) -> Iterator[str]:
+def inputs(job: Job) -> Iterator[Call]:
     for each in job.spec.inputs:
         keys = {} if each.bus == "usb" else {"bus": each.bus}
         kind = () if each.kind == "tablet" else (each.kind,)
         yield call("input" if kind else "tablet", *kind, **keys)
 
 
-def sounds(job: Job) -> Iterator[str]:
+def sounds(job: Job) -> Iterator[Call]:
     for sound in job.spec.sounds:
         yield call("sound", sound.model, **({} if sound.back == "none" else {"back": sound.back}))
 
 
-def watchdog(job: Job) -> Iterator[str]:
+def watchdog(job: Job) -> Iterator[Call]:
     if job.spec.watchdog is None:
         yield call("watchdog", False)
     else:
         yield call("watchdog", job.spec.watchdog.model, job.spec.watchdog.action)
 
 
-def tpm(job: Job) -> Iterator[str]:
+def tpm(job: Job) -> Iterator[Call]:
     if job.spec.tpm is None:
         yield call("tpm", False)
     else:
@@ -207,7 +207,7 @@ def tpm(job: Job) -> Iterator[str]:
         yield call("tpm", **changed(job.spec.tpm, type(job.spec.tpm)(), **same(*words)))
 
 
-def shares(job: Job) -> Iterator[str]:
+def shares(job: Job) -> Iterator[Call]:
     if job.refused.intersection(share.source for share in job.spec.shares):
         yield call("replace", shares=job.spec.shares)
         return
@@ -217,19 +217,19 @@ def shares(job: Job) -> Iterator[str]:
         yield call("share", share.source, share.tag, **changed(share, plain, **same(*words)))
 
 
-def vsock(job: Job) -> Iterator[str]:
+def vsock(job: Job) -> Iterator[Call]:
     cid = False if job.spec.vsock is None else job.spec.vsock.cid
     yield call("vsock", *(() if cid is None else (cid,)))
 
 
-def hostdevs(job: Job) -> Iterator[str]:
+def hostdevs(job: Job) -> Iterator[Call]:
     for device in job.spec.hostdevs:
         address = getattr(device, "address", None)
         plain = address is not None and device.managed  # type: ignore[union-attr]
         yield call("hostdev", address if plain else device)
 
 
-def cloud_init(job: Job) -> Iterator[str]:
+def cloud_init(job: Job) -> Iterator[Call]:
     seed = job.spec.cloud_init
     if seed is None:
         yield call("replace", cloud_init=None)

@@ -8,7 +8,19 @@ from typing import Any, NamedTuple
 
 from kvmnb.spec.domain import DomainSpec
 
-__all__ = ["Job", "Writer", "call", "changed", "each", "mib", "one", "same", "size", "source_text"]
+__all__ = [
+    "Call",
+    "Job",
+    "Writer",
+    "call",
+    "changed",
+    "each",
+    "mib",
+    "one",
+    "same",
+    "size",
+    "source_text",
+]
 
 
 class Job(NamedTuple):
@@ -19,15 +31,31 @@ class Job(NamedTuple):
     refused: frozenset[str]
 
 
-Writer = Callable[[Job], Iterator[str]]
+class Call(NamedTuple):
+    """A verb and its arguments, as source text."""
+
+    verb: str
+    arguments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f".{self.verb}({', '.join(self.arguments)})"
+
+    def laid_out(self, width: int) -> str:
+        """Return the call with one argument a line where it would be wider than `width`."""
+        if len(str(self)) <= width or not self.arguments:
+            return str(self)
+        return f".{self.verb}(\n" + "".join(f"    {each},\n" for each in self.arguments) + ")"
+
+
+Writer = Callable[[Job], Iterator[Call]]
 """Yields the calls that make one part of the spec."""
 
 
-def call(verb: str, *values: Any, **keys: Any) -> str:
-    """Return ``.verb(values, keys)``; in source text."""
+def call(verb: str, *values: Any, **keys: Any) -> Call:
+    """Return ``.verb(values, keys)``."""
     given = [source_text(value) for value in values]
     given += [f"{key}={source_text(value)}" for key, value in keys.items()]
-    return f".{verb}({', '.join(given)})"
+    return Call(verb, tuple(given))
 
 
 def source_text(value: Any) -> str:
@@ -79,7 +107,7 @@ def mib(mib: int) -> int | str:
 
 
 def one(verb: str, field: str) -> Writer:
-    def write(job: Job) -> Iterator[str]:
+    def write(job: Job) -> Iterator[Call]:
         value = getattr(job.spec, field)
         yield call(verb, *(() if value is True else (value,)))
 
@@ -87,7 +115,7 @@ def one(verb: str, field: str) -> Writer:
 
 
 def each(verb: str, field: str) -> Writer:
-    def write(job: Job) -> Iterator[str]:
+    def write(job: Job) -> Iterator[Call]:
         yield call(verb, *getattr(job.spec, field))
 
     return write

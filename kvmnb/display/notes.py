@@ -93,9 +93,9 @@ class Notes(tuple["Note", ...]):
             sign, color, meaning = KINDS[note.kind]
             kind = join((element("span", f"{sign} ", style=f"color:{color}"), note.kind))
             cells = (
-                element("td", number, style=f"{_CELL};opacity:.65"),
-                element("td", kind, style=f"{_CELL};white-space:nowrap", title=meaning),
-                element("td", _short(note.text), style=_CODE),
+                element("td", number, style=f"{_CELL};opacity:.65;width:2em"),
+                element("td", kind, style=f"{_CELL};white-space:nowrap;width:7em", title=meaning),
+                element("td", _short(note.text), style=f"{_CODE};width:28%"),
                 element("td", note.message, style=_CELL),
             )
             rows.append(element("tr", *cells))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
-from kvmnb import VM, Host
+from kvmnb import VM, Host, Tap
 from kvmnb.builder.python import bare
 from kvmnb.spec.domain import DomainSpec
 from tests.spec.strategies import domains
+
+MAC = "52:54:00:00:00:01"
 
 
 def built(code: str) -> DomainSpec:
@@ -43,9 +46,15 @@ def test_a_file_that_is_there_is_written_as_its_path(host, tmp_path):
     there = tmp_path / "there.img"
     there.write_bytes(bytes(512))
     vm = host.vm("x").disk(there, format="raw")
-    assert f'.disk("{there}", format="raw")' in vm.python()
+    assert re.search(rf'\.disk\(\s*"{there}",\s*format="raw",?\s*\)', vm.python())
     there.unlink()  # now the verb would refuse it, and the part of a spec does not
     assert built(vm.python()) == vm.spec
+
+
+def test_a_call_that_is_too_wide_has_one_argument_a_line(host):
+    code = host.vm("x").nic(net=Tap(ifname="tap0", script="/" + "s" * 60), mac=MAC).python()
+    assert max(map(len, code.splitlines())) < 110
+    assert f'        mac="{MAC}",\n' in code
 
 
 @pytest.mark.parametrize(
