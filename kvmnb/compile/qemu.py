@@ -115,16 +115,16 @@ def _whole(spec: DomainSpec, runtime: Runtime) -> Iterator[Piece]:
     yield Piece("uuid", "", ("-uuid", spec.uuid or runtime.uuid))
     yield Piece("runtime", "", ("-no-user-config",))
     yield Piece("runtime", "", ("-nodefaults",))
-    if runtime.sandbox:
-        spawning, rising = spawns(spec)
+    # any sandbox takes from setuid programs what they are for (Linux, no_new_privs)
+    if runtime.sandbox and "setuid" not in (allowed := spawns(spec)):
         yield _piece(
             "runtime",
             "-sandbox",
             Opts(
                 "on",
                 obsolete="deny",
-                elevateprivileges="allow" if rising else "deny",
-                spawn="allow" if spawning else "deny",
+                elevateprivileges="allow" if "session" in allowed else "deny",
+                spawn="allow" if allowed else "deny",
                 resourcecontrol="deny",
             ),
         )

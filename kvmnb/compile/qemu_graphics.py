@@ -89,7 +89,7 @@ def _display(spec: DomainSpec, layout: Layout) -> Piece:
     index, window = windows[0]
     known = layout.runtime.displays
     if known is not None and window.toolkit not in known:
-        hint = f"this QEMU has no -display {window.toolkit}; apt install qemu-system-gui"
+        hint = f"this QEMU has no -display {window.toolkit}: apt install qemu-system-gui, or vnc()"
         raise Unsupported("qemu", f"displays[{index}]", hint)
     more: dict[str, Value] = {"full-screen": window.fullscreen or None, "gl": window.gl or None}
     return Piece(f"displays[{index}]", "", ("-display", str(Opts(window.toolkit, more))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from kvmnb.compile.opts import Opts, Value
 from kvmnb.compile.piece import Piece
@@ -32,20 +32,25 @@ _RECONNECT_MS = (9, 2)
 """``reconnect=`` in seconds came first, ``reconnect-ms=`` took its place (QEMU, "Deprecated")."""
 
 
-def spawns_for(back: NetBack) -> tuple[bool, bool]:
-    """Return whether QEMU starts programs for `back`, and whether these are setuid."""
+Spawned = Literal["plain", "session", "setuid"]
+"""How a program is started: just so; as the leader of a session of its own (setsid(2), which
+``elevateprivileges=deny`` forbids); or with rights that it has and QEMU has not."""
+
+
+def spawns_for(back: NetBack) -> frozenset[Spawned]:
+    """Return which kinds of programs QEMU starts for `back`."""
     match back:
         case netbacks.Bridge():
-            return True, True
-        case netbacks.Tap():
-            return back.script is not None or back.downscript is not None, False
+            return frozenset({"setuid"})
+        case netbacks.Tap() if back.script is not None or back.downscript is not None:
+            return frozenset({"setuid"})  # an ordinary user's calls sudo, or it could do nothing
         case netbacks.Passt():
-            return True, False
+            return frozenset({"session"})
         case User():
             commands = any(each.target.startswith("cmd:") for each in back.guest_forwards)
-            return back.smb is not None or commands, False
+            return frozenset({"session"}) if back.smb is not None or commands else frozenset()
         case _:
-            return False, False
+            return frozenset()
 
 
 def passed_through(back: NetBack) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from kvmnb.compile.nics import nic_device
 from kvmnb.compile.opts import Opts, Value
@@ -12,6 +13,9 @@ from kvmnb.errors import SpecError, Unsupported
 from kvmnb.spec.domain import DomainSpec
 from kvmnb.spec.network import NIC, User
 
+if TYPE_CHECKING:
+    from kvmnb.compile.qemu_netbacks import Spawned
+
 __all__ = ["cards", "spawns"]
 
 _PLAIN = User()
@@ -19,20 +23,20 @@ _PLAIN = User()
 _OWN_KEYS = frozenset({"id", "netdev", "mac", "addr", "vectors", "mq", "host_mtu", "bootindex"})
 
 
-def spawns(spec: DomainSpec) -> tuple[bool, bool]:
-    """Return whether QEMU itself has to start programs for `spec`, and setuid ones among them.
+def spawns(spec: DomainSpec) -> frozenset[Spawned]:
+    """Return which kinds of programs QEMU itself has to start for `spec`: most guests need none.
 
     Its sandbox would end it at the attempt (QEMU manual, -sandbox spawn= and elevateprivileges=).
     """
-    spawning = spec.incoming is not None and spec.incoming.startswith("exec:")
-    rising = False
+    found: set[Spawned] = set()
+    if spec.incoming is not None and spec.incoming.startswith("exec:"):
+        found.add("plain")
     for nic in spec.nics:
         if nic.back is not None and nic.back != _PLAIN:
             from kvmnb.compile.qemu_netbacks import spawns_for
 
-            starts, rises = spawns_for(nic.back)
-            spawning, rising = spawning or starts, rising or rises
-    return spawning, rising
+            found |= spawns_for(nic.back)
+    return frozenset(found)
 
 
 def cards(spec: DomainSpec, layout: Layout) -> Iterator[Piece]:

@@ -273,8 +273,8 @@ def _set(part: Any, *but: str) -> str:
         if field.name in but or value == field.default:
             continue
         label = field.name.replace("_", " ")
-        if value is True:
-            words.append(label)
+        if value is True or (field.name == "password" and isinstance(value, str)):
+            words.append(label)  # what a password is stays between the guest and its user
         elif value is False or value is None:
             words.append(f"no {label}")
         else:

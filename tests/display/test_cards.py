@@ -12,6 +12,7 @@ from kvmnb.display.cards import ago, guest_card, host_card, vm_card
 from kvmnb.engines.base import GuestInfo, HostInfo
 from kvmnb.spec.boot import Boot
 from kvmnb.spec.domain import DomainSpec
+from kvmnb.spec.graphics import VNC
 from kvmnb.spec.network import NIC
 from kvmnb.spec.storage import CDROM, CatalogueImage, Disk, ExistingFile
 from tests.compile.flips import BASES, FLIPS, flipped
@@ -51,6 +52,12 @@ def test_a_change_of_any_field_changes_the_card(kind, changes):
     before = BASES[kind][0]
     after = flipped(kind, changes)
     assert vm_card(before).text != vm_card(after).text
+
+
+def test_a_password_is_not_shown():
+    spec = dataclasses.replace(SPEC, displays=(VNC(display=1, password="sesame"),))
+    assert "password" in vm_card(spec).text
+    assert "sesame" not in vm_card(spec).html
 
 
 def test_devices_that_are_on_unless_switched_off_are_shown():

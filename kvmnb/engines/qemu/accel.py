@@ -51,6 +51,11 @@ def choose(asked: Accel) -> Choice:
     return _chosen(verdict)
 
 
+def asked(accel: Accel) -> Choice:
+    """Return what was asked for by name, untried; ``auto`` is KVM where it really works."""
+    return Choice(accel, f"{accel.upper()} was asked for") if accel != "auto" else choose(accel)
+
+
 def known() -> Choice | None:
     """Return what ``auto`` means here if that was found out before; tries nothing."""
     from kvmnb.rawkvm import probe

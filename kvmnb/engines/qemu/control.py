@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import shlex
 import time
 from collections import deque
@@ -12,7 +11,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any
 
 from kvmnb.engines.base import Completed, Event, GuestInfo, Progress, Sample, State
-from kvmnb.engines.qemu import leases, process, readiness, screen
+from kvmnb.engines.qemu import companions, echo, leases, process, readiness, screen
 from kvmnb.engines.qemu.accel import patience
 from kvmnb.engines.qemu.agent import Agent, AgentClosed
 from kvmnb.engines.qemu.children import Outliving
@@ -169,6 +168,8 @@ class QemuControl:
     async def _clean(self) -> None:
         await self.monitor.close()
         await self.agent.close()
+        if self.record.companions:
+            await asyncio.to_thread(companions.end, self.record.companions)
         async with self.roots.alock():
             found = read(self.folder)
             # a new guest may bear the name by now
@@ -211,8 +212,7 @@ class QemuControl:
     ) -> Any:
         """Do something to the guest and remember it in the words of QMP, HMP and virsh."""
         result = await self.qmp(command, arguments)
-        message = {"execute": command, **({"arguments": dict(arguments)} if arguments else {})}
-        self._remember(verb, json.dumps(message), hmp=hmp, virsh=virsh)
+        self._remember(verb, echo.qmp_text(command, arguments), hmp=hmp, virsh=virsh)
         return result
 
     def _remember(self, verb: str, qmp: str, *, hmp: str, virsh: str) -> None:
@@ -220,12 +220,20 @@ class QemuControl:
         words = {"verb": verb, "qmp": qmp, "hmp": hmp, "virsh": virsh, "time_s": when}
         self._history.append(words)
 
-    def _virsh(self, verb: str, *more: str) -> str:
+    def virsh(self, verb: str, *more: str) -> str:
         """Return the virsh line for a verb, ready to paste into a shell."""
         return shlex.join(("virsh", verb, self._info.name, *more))
 
+    async def tell(self, command: str, arguments: Mapping[str, Any]) -> Any:
+        result = await self.qmp(command, arguments)
+        if echo.qmp_changes(command, arguments):
+            self._remember("qmp", **echo.qmp_words(self._info.name, command, arguments))
+        return result
+
     async def hmp(self, text: str) -> str:
         result = await self.qmp("human-monitor-command", {"command-line": text})
+        if echo.hmp_changes(text):
+            self._remember("hmp", **echo.hmp_words(self._info.name, text))
         return str(result)
 
     async def refresh(self) -> State:
@@ -255,16 +263,16 @@ class QemuControl:
     # -- its life ----------------------------------------------------------------------
 
     async def suspend(self) -> None:
-        await self.change("suspend", "stop", {}, hmp="stop", virsh=self._virsh("suspend"))
+        await self.change("suspend", "stop", {}, hmp="stop", virsh=self.virsh("suspend"))
         self._state = "paused"
 
     async def resume(self) -> None:
-        await self.change("resume", "cont", {}, hmp="cont", virsh=self._virsh("resume"))
+        await self.change("resume", "cont", {}, hmp="cont", virsh=self.virsh("resume"))
         self._state = "running"
 
     async def reset(self) -> None:
         await self.change(
-            "reset", "system_reset", {}, hmp="system_reset", virsh=self._virsh("reset")
+            "reset", "system_reset", {}, hmp="system_reset", virsh=self.virsh("reset")
         )
 
     async def shutdown(self, timeout_s: float | None) -> None:
@@ -274,7 +282,7 @@ class QemuControl:
             return
         if await self.refresh() == "paused":
             raise StateError(name, "paused", "it cannot hear the power button; resume() it first")
-        words = {"hmp": "system_powerdown", "virsh": self._virsh("shutdown")}
+        words = {"hmp": "system_powerdown", "virsh": self.virsh("shutdown")}
         await self.change("shutdown", "system_powerdown", {}, **words)
         self._ending.by_will = True
         try:
@@ -302,6 +310,8 @@ class QemuControl:
     async def destroy(self) -> None:
         if not self.process.exited.is_set():
             self._ending.by_will = True
+            words = {"hmp": "quit", "virsh": self.virsh("destroy")}
+            self._remember("destroy", echo.qmp_text("quit", None), **words)
             with contextlib.suppress(MonitorClosed, TimeoutError, StateError, GuestLost):
                 # quit closes the user's own disks cleanly; nobody waits for its reply
                 async with asyncio.timeout(DESTROY_S):
@@ -334,7 +344,7 @@ class QemuControl:
             raise GuestTimeout(name, limit_s, what, tail) from error
 
     async def _ask_to_reboot(self) -> None:
-        words = {"hmp": "sendkey ctrl-alt-delete", "virsh": self._virsh("reboot")}
+        words = {"hmp": "sendkey ctrl-alt-delete", "virsh": self.virsh("reboot")}
         if self._info.spec.agent and self.agent.answered:
             self.inside.need_agent("reboot")
             # success has no reply (QEMU guest agent, guest-shutdown); the reset is the answer
@@ -380,7 +390,7 @@ class QemuControl:
             "balloon",
             {"value": memory_mib << 20},
             hmp=f"balloon {memory_mib}",
-            virsh=self._virsh("setmem", str(memory_mib << 10)),
+            virsh=self.virsh("setmem", str(memory_mib << 10)),
         )
         self._balloon_moved_s = time.monotonic()
 
@@ -390,8 +400,11 @@ class QemuControl:
             "send-key",
             {"keys": [{"type": "qcode", "data": key} for key in keys], "hold-time": hold_ms},
             hmp=f"sendkey {'-'.join(keys)} {hold_ms}",
-            virsh=self._virsh("send-key", *(f"KEY_{key.upper()}" for key in keys)),
+            virsh=self.virsh("send-key", "--holdtime", str(hold_ms), *map(echo.linux_key, keys)),
         )
+
+    async def vnc_password(self, text: str, expires_s: int | None) -> None:
+        await screen.vnc_password(self, text, expires_s)
 
     async def screenshot(self) -> bytes:
         if not self._info.spec.videos:

@@ -29,6 +29,112 @@ _SAYINGS: tuple[tuple[str, str, str], ...] = (
         'name its format: disk(path, format="raw"); qemu-img info tells it',
     ),
     (
+        r"forwarding rule '(?P<what>\w+:[^-']*)-",
+        "the host's port {what} cannot be listened at: it is in use, or only root may",
+        "choose another port, from 1024 on; ss -tlnp shows who listens",
+    ),
+    (
+        r"-vnc (?:vnc=)?(?P<what>[^:\s]*:\d+)\S*: .*Address already in use",
+        "the port of VNC display {what} is in use",
+        "another display=, or vnc() for a private socket; ss -tlnp shows who listens",
+    ),
+    (
+        r"-incoming (?P<what>\S+): .*Address already in use",
+        "the port of incoming {what} is in use",
+        "choose another port; ss -tlnp shows who listens",
+    ),
+    (
+        r"Failed to open SPICE sockets|binding socket to :(?P<port>\d+) failed",
+        "the port of SPICE is in use",
+        "choose another port; ss -tlnp shows who listens",
+    ),
+    (
+        r"/dev/net/tun \((?P<what>[^)]*)\): Device or resource busy",
+        "the tap {what} is in use by another process",
+        "choose another ifname, or end what has it open; ip -d tuntap shows them",
+    ),
+    (
+        r"/dev/net/tun \((?P<what>[^)]*)\): Operation not permitted",
+        "no right to the tap {what}",
+        "root makes it yours: ip tuntap add NAME mode tap user $USER",
+    ),
+    (
+        r"could not open /dev/net/tun|failed to create tun device",
+        "no right to make a tap, or the kernel has none (/dev/net/tun)",
+        "modprobe tun; root makes a tap that is yours: ip tuntap add NAME mode tap user $USER",
+    ),
+    (
+        r"network script (?P<what>.*) failed with status",
+        "the script {what} failed",
+        "run it by hand with the tap's name; it may need root, and must be executable",
+    ),
+    (
+        r"failed to parse default acl file|access denied by acl file",
+        "the bridge helper may not join that bridge",
+        "root writes 'allow BRIDGE' into /etc/qemu/bridge.conf",
+    ),
+    (
+        r"failed to get mtu of bridge [`'](?P<what>[^']*)'",
+        "there is no bridge {what} here",
+        "ip link add NAME type bridge; ip link shows what there is",
+    ),
+    (
+        r"bridge helper failed|failed to add interface [`'].*' to bridge|must be setuid root",
+        "QEMU's bridge helper has no right to join the bridge",
+        "root gives it: chmod u+s /usr/lib/qemu/qemu-bridge-helper",
+    ),
+    (
+        r"open vhost char device failed|vhost-net requested but could not be initialized",
+        "the host's kernel has no vhost-net, or gives no right to it",
+        "modprobe vhost_net, and ls -l /dev/vhost-net; or leave vhost= out",
+    ),
+    (
+        r"vhost-vsock: failed to open vhost device",
+        "the host's kernel has no vhost-vsock, or gives no right to it",
+        "modprobe vhost_vsock; ls -l /dev/vhost-vsock",
+    ),
+    (
+        r"Could not find '(?P<what>[^']*smbd)'",
+        "Samba, which serves smb=, is not installed: {what}",
+        "apt install samba",
+    ),
+    (
+        r"(?i)could not initialize sdl|gtk initialization failed|cannot open display|"
+        r"Display '(?:sdl|gtk)' is not available|no opengl",
+        "there is no desktop here that QEMU could open a window on",
+        'vnc() needs none and is seen in the notebook; display("none") shows nothing',
+    ),
+    (
+        r"We need a terminal output|Error opening terminal",
+        "curses draws on a terminal, and a guest of a notebook has none",
+        "vnc() is seen in the notebook; the console is there without a screen",
+    ),
+    (
+        r"cannot initialize fsdev '.*': failed to open '(?P<what>[^']*)'",
+        "the folder to share cannot be opened: {what}",
+        "check the path, and your right to it",
+    ),
+    (
+        r"Failed to connect to '(?P<what>[^']*)'",
+        "nothing listens at {what}",
+        "start what listens there first",
+    ),
+    (
+        r"no iommu_group found|vfio .*: failed to open",
+        "the device cannot be given to a guest: no IOMMU, or not bound to vfio-pci",
+        "switch the IOMMU on (intel_iommu=on), and bind the device to vfio-pci",
+    ),
+    (
+        r"unable to map backing store for guest RAM",
+        "the host has not that many huge pages free",
+        "root makes some: sysctl vm.nr_hugepages=N",
+    ),
+    (
+        r"could not load PC BIOS '(?P<what>[^']*)'",
+        "the firmware cannot be loaded: {what}",
+        "check the path; apt install ovmf brings UEFI",
+    ),
+    (
         r"Address already in use|Failed to bind socket",
         "a port or a socket is in use",
         "choose another port, or stop what uses it",

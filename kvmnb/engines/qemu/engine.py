@@ -19,6 +19,7 @@ from kvmnb.spec.storage import CatalogueImage
 if TYPE_CHECKING:
     from kvmnb.compile.runtime import Runtime
     from kvmnb.engines.base import GuestInfo, HostInfo, Progress, Wait
+    from kvmnb.engines.qemu.catalogue_facts import Catalogue
     from kvmnb.engines.qemu.children import Outliving
     from kvmnb.engines.qemu.control import QemuControl
     from kvmnb.engines.qemu.folders import GuestFolder
@@ -55,6 +56,13 @@ class QemuEngine:
             self._facts = facts(self._binary)
         return self._facts
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """What this machine's QEMU has to offer, in more words."""
+        from kvmnb.engines.qemu.catalogue_facts import Catalogue
+
+        return Catalogue(self.facts.path)
+
     def known(self) -> HostInfo:
         """Return what is known without asking QEMU or the kernel: cached answers only."""
         from kvmnb.engines.base import HostInfo
@@ -79,13 +87,17 @@ class QemuEngine:
                 self.images.get(back.name, _image_progress(progress))
         return make_plan(spec, self.roots, self.facts, self.images)
 
+    def looked_at(self, spec: DomainSpec) -> Plan:
+        """Return the plan for whoever wants to read it; what is missing here stops nobody."""
+        return make_plan(spec, self.roots, self.facts, self.images, looking=True)
+
     def command(self, spec: DomainSpec) -> tuple[str, ...]:
         """Return the argv that `start` would execute."""
-        return self.plan(spec).argv
+        return self.looked_at(spec).argv
 
     def runtime(self, spec: DomainSpec) -> Runtime:
         """Return what the compilers are told of this host for `spec`."""
-        return self.plan(spec).runtime
+        return self.looked_at(spec).runtime
 
     # -- guests that run ------------------------------------------------------------------
 
@@ -179,11 +191,14 @@ class QemuEngine:
         """
         import asyncio
 
+        from kvmnb.engines.qemu import disks
         from kvmnb.engines.qemu import record as records
 
         # an image may have to be built, KVM to be tried: the loop has other guests to serve
         plan = await asyncio.to_thread(self.plan, spec, progress)
-        answers = wait == "agent" and spec.agent
+        # processors that stand still, or another host's guest, cannot answer yet
+        answers = wait == "agent" and spec.agent and not spec.paused and spec.incoming is None
+        kept: list[str] = []
         while True:
             running = await self.find(spec.name)
             if running is None:
@@ -202,24 +217,35 @@ class QemuEngine:
                     continue  # another process was faster: treat it as running
                 # the addresses are settled under the lock, so that no two starts share one
                 plan = make_plan(spec, self.roots, self.facts, self.images)
-                control = await self._launch(plan, keep_s)
+                control = await self._launch(plan, keep_s, kept)
             break
-        await self._listening(control, plan)
-        if answers:
-            try:
+        try:
+            await self._listening(control, plan)
+            await self._settle(control, spec)
+            if answers:
                 await control.ready(timeout_s, progress)
-            except BaseException:
-                await asyncio.shield(control.destroy())
-                raise
+        except BaseException:
+            await asyncio.shield(control.destroy())
+            disks.remove(kept)
+            raise
         return control
 
-    async def _launch(self, plan: Plan, keep_s: float | None) -> QemuControl:
-        from kvmnb.engines.qemu import disks, leases, process
+    async def _settle(self, control: QemuControl, spec: DomainSpec) -> None:
+        """Do what no option of QEMU's says: only its monitor does."""
+        current_mib = spec.memory.current_mib
+        if current_mib is not None and spec.balloon is not None and spec.incoming is None:
+            await control.balloon(current_mib)
+
+    async def _launch(self, plan: Plan, keep_s: float | None, kept: list[str]) -> QemuControl:
+        import asyncio
+
+        from kvmnb.engines.qemu import companions, disks, leases, process
         from kvmnb.engines.qemu import record as records
         from kvmnb.engines.qemu.proc import Process
         from kvmnb.engines.qemu.reaper import end_guest
 
         folder, argv = plan.folder, plan.argv
+        beside = await asyncio.to_thread(companions.lines, plan.spec, plan.runtime)
         if folder.run.exists():
             end_guest(folder, None)  # what a start that was killed has left
         new = records.Record(
@@ -237,15 +263,29 @@ class QemuEngine:
             leases.own(folder)
             records.write(folder, new)
             leases.ensure_reaper(self.roots)
-            await disks.prepare(plan)
-            popen = process.spawn(argv, folder)
+            await disks.prepare(plan, kept)
+
+            def accompanied(found: tuple[Process, ...]) -> None:
+                nonlocal new
+                new = new.accompanied(found)
+                records.write(folder, new)
+
+            await companions.start(beside, folder, accompanied)
+            popen = process.spawn(
+                argv,
+                folder,
+                desktop=process.opens_a_window(plan.spec),
+                inherited=process.taps(plan.spec),
+            )
             started = Process.of(popen.pid)
             if started is None:  # it has ended already; its exit code tells the rest
                 started = Process(popen.pid, 0)
             new = new.started(started)
             records.write(folder, new)
         except BaseException as error:
+            await asyncio.shield(asyncio.to_thread(companions.end, new.companions))
             folder.remove()
+            disks.remove(kept)
             if isinstance(error, OSError):
                 raise HostError(
                     f"guest {plan.spec.name!r} could not be started: {error}",
@@ -255,8 +295,6 @@ class QemuEngine:
         return self._control(folder, new, popen)
 
     async def _listening(self, control: QemuControl, plan: Plan) -> None:
-        import asyncio
-
         from kvmnb.compile.qemu import MONITORS
         from kvmnb.engines.qemu import diagnose, process
         from kvmnb.engines.qemu.monitor import MonitorClosed
@@ -271,9 +309,6 @@ class QemuEngine:
                 return
         except (MonitorClosed, StateError):
             pass
-        except BaseException:
-            await asyncio.shield(control.destroy())
-            raise
         await control.gone()
         log = control.last_log
         files = [file.path for file in plan.runtime.disks]
@@ -301,7 +336,9 @@ def _differs(running: QemuControl, spec: DomainSpec) -> StateError:
     from kvmnb.spec.codec import differences
 
     changes = "; ".join(
-        f"{field}: {now!r} runs, {asked!r} was asked"
+        f"{field}: another one was asked"
+        if field.endswith("password")
+        else f"{field}: {now!r} runs, {asked!r} was asked"
         for field, now, asked in differences(running.info.spec, spec)
     )
     return StateError(

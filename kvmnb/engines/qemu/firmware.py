@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import json
 import os
@@ -32,21 +33,26 @@ def find_uefi(machine: str, *, secure: bool, folders: tuple[str, ...] = FOLDERS)
     """
     board = {"pc": "pc-i440fx-9.9", "q35": "pc-q35-9.9"}.get(machine, machine)
     for descriptor in _descriptors(folders):
-        mapping = descriptor.get("mapping", {})
+        mapping = descriptor["mapping"]
         if "uefi" not in descriptor.get("interface-types", ()) or mapping.get("device") != "flash":
             continue
         features = descriptor.get("features", ())
-        if secure != ("enrolled-keys" in features) or "amd-sev" in features:
+        if secure != ("enrolled-keys" in features):
             continue
         if not secure and "requires-smm" in features:
             continue
         if not any(_fits(target, board) for target in descriptor.get("targets", ())):
             continue
-        files = (mapping["executable"]["filename"], mapping["nvram-template"]["filename"])
+        files = _files(descriptor)
         if all(map(os.path.isfile, files)):
             return files
     what = "UEFI with Secure Boot" if secure else "UEFI"
     raise HostError(f"this host has no {what} firmware for {machine!r}", "apt install ovmf")
+
+
+def _files(descriptor: dict[str, Any]) -> tuple[str, str]:
+    mapping = descriptor["mapping"]
+    return mapping["executable"]["filename"], mapping["nvram-template"]["filename"]
 
 
 def _fits(target: dict[str, Any], board: str) -> bool:
@@ -69,5 +75,7 @@ def _descriptors(folders: tuple[str, ...]) -> Iterator[dict[str, Any]]:
                 descriptor = json.load(file)
         except (OSError, ValueError):
             continue  # an empty file is how an administrator hides one
-        if isinstance(descriptor, dict) and "nvram-template" in descriptor.get("mapping", {}):
+        with contextlib.suppress(KeyError, TypeError):
+            # some keep their variables in no file, or are not laid out as they should be
+            _files(descriptor)
             yield descriptor

@@ -6,16 +6,16 @@ import dataclasses
 import os
 from dataclasses import dataclass
 
-from kvmnb.compile.qemu import compile_qemu
+from kvmnb.compile.qemu import asks_kinds, compile_qemu
 from kvmnb.compile.runtime import DirectBoot, DiskFile, FirmwareFiles, Runtime
 from kvmnb.compile.targets import expressible
 from kvmnb.engines.qemu import accel, macs
-from kvmnb.engines.qemu.facts import QemuFacts
+from kvmnb.engines.qemu.facts import QemuFacts, backends
 from kvmnb.engines.qemu.folders import GuestFolder, Roots
-from kvmnb.errors import SpecError, Unsupported
+from kvmnb.errors import HostError, SpecError, Unsupported
 from kvmnb.images.catalogue import Image, Images
 from kvmnb.spec.domain import DomainSpec
-from kvmnb.spec.storage import CatalogueImage, Disk, ExistingFile, NewFile
+from kvmnb.spec.storage import FORMATS, CatalogueImage, Disk, ExistingFile, Floppy, NewFile
 from kvmnb.spec.value import Value
 
 __all__ = ["NewDisk", "Plan", "make_plan"]
@@ -74,8 +74,15 @@ class Plan(Value):
         return compile_qemu(self.told, self.runtime)
 
 
-def make_plan(spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images) -> Plan:
+def make_plan(
+    spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images, *, looking: bool = False
+) -> Plan:
     """Decide what `spec` leaves open.
+
+    Parameters
+    ----------
+    looking : somebody wants to read the texts, and nothing is to start: a file that is not there,
+        firmware that is not installed or a KVM that does not work keep nobody from reading
 
     Raises
     ------
@@ -84,15 +91,17 @@ def make_plan(spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images) 
     HostError    KVM was asked for and does not work
     """
     folder = roots.guest(spec.name)
-    choice = accel.choose(spec.accel)
+    choice = accel.asked(spec.accel) if looking else accel.choose(spec.accel)
     told, left_out = expressible(spec, "qemu")
+    if told.cdroms or told.floppies:
+        told = _sniffed(told)
     if told.cpu.model == "host-model":
         # libvirt's word for the nearest named model; the host's own is nearer still
         told = dataclasses.replace(told, cpu=dataclasses.replace(told.cpu, model=None))
     files, new_disks, direct = [], [], None
     for index, disk in enumerate(spec.disks):
         target = f"{folder.state_dir}/disk{index}.qcow2"
-        file, new = _disk(disk, target, images)
+        file, new = _disk(disk, target, images, looking)
         files.append(file)
         if new is not None:
             new_disks.append(new)
@@ -101,8 +110,8 @@ def make_plan(spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images) 
             _check_fit(spec, disk, image)
             direct = direct or _direct_boot(image)
     if spec.boot.location is not None:
-        direct = _tree(spec.boot.location, spec.boot.append, images)
-    firmware, copies = _firmware(spec, folder)
+        direct = _tree(spec.boot.location, spec.boot.append, images, looking)
+    firmware, copies = _firmware(spec, folder, looking)
     runtime = Runtime(
         qemu=facts.path,
         version=facts.version,
@@ -122,6 +131,15 @@ def make_plan(spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images) 
         firmware=firmware,
         seed=f"{folder.state_dir}/seed.iso" if spec.cloud_init is not None else None,
     )
+    if asks_kinds(spec):
+        kinds = backends(facts.path)
+        runtime = dataclasses.replace(
+            runtime,
+            netdevs=kinds.netdevs,
+            chardevs=kinds.chardevs,
+            audiodevs=kinds.audiodevs,
+            displays=kinds.displays,
+        )
     return Plan(
         spec=spec,
         told=told,
@@ -134,24 +152,39 @@ def make_plan(spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images) 
     )
 
 
+USUAL_UEFI = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
+"""Where Debian's package ``ovmf`` puts them: shown where a host has none."""
+
+
 def _firmware(
-    spec: DomainSpec, folder: GuestFolder
+    spec: DomainSpec, folder: GuestFolder, looking: bool
 ) -> tuple[FirmwareFiles | None, tuple[tuple[str, str], ...]]:
     """Return the host's UEFI where it is asked for, and the copy that its variables are kept in."""
     if spec.firmware is None or spec.firmware.kind == "bios" or spec.firmware.code is not None:
         return None, ()
     from kvmnb.engines.qemu.firmware import find_uefi
 
-    code, template = find_uefi(spec.machine, secure=spec.firmware.secure)
-    variables = f"{folder.state_dir}/uefi-variables.fd"
+    try:
+        code, template = find_uefi(spec.machine, secure=spec.firmware.secure)
+    except HostError:
+        if not looking:
+            raise
+        code, template = USUAL_UEFI
+    # the compilers know a file's format by its name
+    suffix = ".qcow2" if template.endswith(".qcow2") else ".fd"
+    variables = f"{folder.state_dir}/uefi-variables{suffix}"
     return FirmwareFiles(code=code, variables=variables), ((template, variables),)
 
 
-def _tree(location: str, append: str, images: Images) -> DirectBoot:
-    """Return the kernel of an install tree, where it is kept once it has been fetched."""
-    from kvmnb.images.location import fetched
+def _tree(location: str, append: str, images: Images, looking: bool) -> DirectBoot:
+    """Return the kernel of an install tree, fetched where it has to be."""
+    from kvmnb.images.location import local
 
-    kernel, initrd = fetched(images.folder, location)
+    if looking and not local(location):
+        # nobody waits for a server to read a text; the names are those that a tree of Debian has
+        base = location.rstrip("/")
+        return DirectBoot(kernel=f"{base}/linux", initrd=f"{base}/initrd.gz", append=append)
+    kernel, initrd = images.install_tree(location)
     return DirectBoot(kernel=str(kernel), initrd=str(initrd), append=append)
 
 
@@ -178,7 +211,9 @@ def _taken(name: str, roots: Roots) -> dict[str, str]:
     }
 
 
-def _disk(disk: Disk, target: str, images: Images) -> tuple[DiskFile, NewDisk | None]:
+def _disk(
+    disk: Disk, target: str, images: Images, looking: bool
+) -> tuple[DiskFile, NewDisk | None]:
     overlay = DiskFile(path=target, format="qcow2")
     match disk.back:
         case CatalogueImage(name=name):
@@ -194,10 +229,12 @@ def _disk(disk: Disk, target: str, images: Images) -> tuple[DiskFile, NewDisk | 
         case NewFile(path=str(path), size_bytes=size_bytes, format=format, sparse=sparse):
             file = DiskFile(path=path, format=format)
             if os.path.exists(path):
+                _check_header(path, format)
                 return file, None
             return file, NewDisk(path=path, format=format, size_bytes=size_bytes, sparse=sparse)
         case ExistingFile(path=path):
-            format = disk.format or _format_of(path)
+            gone = looking and not os.path.lexists(path)
+            format = disk.format or (_format_by_name(path) if gone else _format_of(path))
             if disk.snapshot:
                 return overlay, NewDisk(path=target, base=path, base_format=format)
             return DiskFile(path=path, format=format), None
@@ -208,20 +245,55 @@ def _disk(disk: Disk, target: str, images: Images) -> tuple[DiskFile, NewDisk | 
             return DiskFile(path="", format=disk.format or "raw"), None
 
 
-def _format_of(path: str) -> str:
+def _sniffed(spec: DomainSpec) -> DomainSpec:
+    """Return `spec` with the formats of its floppies; a CD-ROM has but one."""
+    for cdrom in spec.cdroms:
+        if isinstance(cdrom.back, ExistingFile) and os.path.isfile(cdrom.back.path):
+            format = _format_of(cdrom.back.path, "cdrom")
+            if format != "raw":
+                raise SpecError("cdrom", cdrom.back.path, f"is a disk in {format}, no ISO image")
+    return dataclasses.replace(spec, floppies=tuple(map(_floppy, spec.floppies)))
+
+
+def _floppy(floppy: Floppy) -> Floppy:
+    back = floppy.back
+    if floppy.format is not None or not isinstance(back, ExistingFile):
+        return floppy
+    if not os.path.isfile(back.path):
+        return floppy  # a drive, or a file that is gone, as QEMU will say
+    format = _format_of(back.path, "floppy")
+    return floppy if format == "raw" else dataclasses.replace(floppy, format=format)
+
+
+def _check_header(path: str, format: str) -> None:
+    """Refuse a file that points to another one: this disk was to be a new, empty one."""
+    if format == "qcow2" and os.path.isfile(path):
+        from kvmnb.images.header import peek
+
+        if not peek(path).self_contained:
+            reason = f"is there and stands on another file; disk(path, format={format!r}) takes it"
+            raise SpecError("disk.path", path, reason)
+
+
+def _format_of(path: str, field: str = "disk") -> str:
     from kvmnb.images.header import peek
 
     header = peek(path)
     if header.format not in SNIFFED:
-        raise SpecError("disk", path, f"looks like {header.format}; name it with format= if it is")
+        raise SpecError(field, path, f"looks like {header.format}; name it with format= if it is")
     if not header.self_contained:
         raise SpecError(
-            "disk",
+            field,
             path,
             "its header points to another file, and a guest could have written that; "
-            f"if you trust it, say so: disk(path, format={header.format!r})",
+            f"if you trust it, say so: {field}(path, format={header.format!r})",
         )
     return header.format
+
+
+def _format_by_name(path: str) -> str:
+    ending = path.rpartition(".")[2].lower()
+    return ending if ending in FORMATS else "raw"
 
 
 def _direct_boot(image: Image) -> DirectBoot | None:

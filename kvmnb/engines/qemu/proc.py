@@ -10,6 +10,8 @@ from pathlib import Path
 
 __all__ = ["Process", "find_by_argument"]
 
+PROGRAMS = (b"qemu", b"swtpm", b"virtiofsd")
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -82,7 +84,8 @@ def _start_time(pid: int) -> int | None:
 def find_by_argument(argument: str) -> list[Process]:
     """Return this user's processes that have `argument` in their command line.
 
-    For a QEMU whose pid was never written down, because its starter was killed just then.
+    For a QEMU, and what serves it, whose pid was never written down, because its starter was
+    killed just then.
     """
     wanted = os.fsencode(argument)
     found = []
@@ -95,7 +98,8 @@ def find_by_argument(argument: str) -> list[Process]:
             cmdline = (Path(entry.path) / "cmdline").read_bytes()
         except OSError:
             continue
-        if wanted in cmdline and b"qemu" in cmdline.split(b"\0", 1)[0]:
+        program = cmdline.split(b"\0", 1)[0]
+        if wanted in cmdline and any(name in program for name in PROGRAMS):
             process = Process.of(int(entry.name))
             if process is not None:
                 found.append(process)

@@ -8,29 +8,49 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kvmnb.engines.qemu.children import Outliving
 from kvmnb.engines.qemu.folders import GuestFolder
 from kvmnb.engines.qemu.inotify import appearance
 from kvmnb.engines.qemu.proc import Process
 
-__all__ = ["LOG", "QemuProcess", "spawn", "tail", "wait_for_socket"]
+if TYPE_CHECKING:
+    from kvmnb.spec.domain import DomainSpec
+
+__all__ = ["LOG", "QemuProcess", "opens_a_window", "spawn", "tail", "taps", "wait_for_socket"]
 
 LOG = "qemu.log"
 TAIL_BYTES = 4096
 
 # what QEMU and its libraries need; a notebook's environment holds tokens
 ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR", "XDG_RUNTIME_DIR")
+DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS")
 
 
-def spawn(argv: tuple[str, ...], folder: GuestFolder) -> Outliving:
-    """Start QEMU in a session of its own, with no descriptor of ours but its log.
+def spawn(
+    argv: tuple[str, ...],
+    folder: GuestFolder,
+    log_name: str = LOG,
+    *,
+    desktop: bool = False,
+    inherited: tuple[int, ...] = (),
+) -> Outliving:
+    """Start QEMU, or what serves it, in a session of its own, with no descriptor but its log.
+
+    Parameters
+    ----------
+    log_name : of the file in the run folder that takes what it says
+    desktop : it opens a window, and has to know where
+    inherited : descriptors of ours that it is to have under the same numbers
 
     Raises
     ------
-    OSError   the binary cannot be executed, or no process can be made
+    OSError   the binary cannot be executed, no process can be made, or a descriptor is not open
     """
-    log = os.open(folder.run / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    log = os.open(folder.run / log_name, flags, 0o600)
+    passed = (*ENVIRONMENT, *DESKTOP) if desktop else ENVIRONMENT
     try:
         return Outliving(
             argv,
@@ -38,13 +58,27 @@ def spawn(argv: tuple[str, ...], folder: GuestFolder) -> Outliving:
             stdout=log,
             stderr=log,
             close_fds=True,
+            pass_fds=inherited,
             start_new_session=True,
             cwd="/",
-            env={key: os.environ[key] for key in ENVIRONMENT if key in os.environ},
+            env={key: os.environ[key] for key in passed if key in os.environ},
             umask=0o077,
         )
     finally:
         os.close(log)
+
+
+def opens_a_window(spec: DomainSpec) -> bool:
+    """Return whether QEMU shows the guest's screen, or plays its sound, on a desktop."""
+    return any(hasattr(each, "toolkit") for each in spec.displays) or any(
+        each.back in {"sdl", "dbus"} for each in spec.sounds
+    )
+
+
+def taps(spec: DomainSpec) -> tuple[int, ...]:
+    """Return the descriptors of the taps that were opened for the guest beforehand."""
+    found = (getattr(nic.back, "fd", None) for nic in spec.nics)
+    return tuple(fd for fd in found if fd is not None)
 
 
 def tail(path: Path, limit: int = TAIL_BYTES) -> str:

@@ -34,14 +34,16 @@ TERM_S = 5.0
 
 
 def end_guest(folder: GuestFolder, process: Process | None) -> None:
-    """End a guest's QEMU and remove all that it left; the caller holds the root's lock.
+    """End a guest's QEMU and what serves it, and remove all that it left.
 
-    SIGTERM first: QEMU then closes the user's own disks cleanly.
+    The caller holds the root's lock. SIGTERM first: QEMU then closes the user's own disks cleanly.
     """
     # a QEMU whose starter died before it wrote the pid down is found by its socket's path
     found = [process] if process is not None else find_by_argument(f"{folder.run}/")
+    written = record.read(folder)
     ending.mark(folder)
-    for each in found:
+    # QEMU first: what serves it ends by itself then
+    for each in (*found, *(written.companions if written is not None else ())):
         each.signal(signal.SIGTERM)
         if not _wait(each, TERM_S):
             each.signal(signal.SIGKILL)

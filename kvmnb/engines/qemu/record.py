@@ -29,6 +29,7 @@ class Record:
     ----------
     spec : what was asked
     process : the QEMU process; ``None`` between the claim of the name and QEMU's start
+    companions : the processes that serve it: an emulated TPM, shares
     argv, accel, accel_reason, macs : what was made of the spec
     created_s : seconds since the epoch
     keep_s : how long the guest outlives its last owner, in seconds; ``None`` for ever
@@ -42,6 +43,7 @@ class Record:
     macs: tuple[str, ...]
     created_s: float
     keep_s: float | None
+    companions: tuple[Process, ...] = ()
 
     def info(self, folder: GuestFolder) -> GuestInfo:
         """Return the engine-neutral part."""
@@ -63,6 +65,10 @@ class Record:
         """Return the record with its process."""
         return replace(self, process=process)
 
+    def accompanied(self, companions: tuple[Process, ...]) -> Record:
+        """Return the record with the processes that serve the guest."""
+        return replace(self, companions=companions)
+
 
 def write(folder: GuestFolder, record: Record) -> None:
     """Write guest.json so that a reader sees the old one or the new one, never a half."""
@@ -70,6 +76,7 @@ def write(folder: GuestFolder, record: Record) -> None:
         "version": VERSION,
         "spec": encode(record.spec),
         "process": str(record.process) if record.process else None,
+        "companions": [str(each) for each in record.companions],
         "argv": list(record.argv),
         "accel": record.accel,
         "accel_reason": record.accel_reason,
@@ -97,6 +104,9 @@ def read(folder: GuestFolder) -> Record | None:
             macs=tuple(content["macs"]),
             created_s=content["created_s"],
             keep_s=content["keep_s"],
+            companions=tuple(
+                found for text in content["companions"] if (found := Process.parse(text))
+            ),
         )
     except (OSError, ValueError, KeyError, TypeError, SpecError):
         return None

@@ -1,4 +1,4 @@
-"""Pictures of the guest's screen."""
+"""Pictures of the guest's screen, and who may look at it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvmnb.engines.qemu import diagnose
-from kvmnb.errors import CommandError, KvmnbError
+from kvmnb.engines.qemu.echo import MASK
+from kvmnb.errors import CommandError, KvmnbError, Unsupported
+from kvmnb.spec.graphics import VNC
 
 if TYPE_CHECKING:
     from kvmnb.engines.qemu.control import QemuControl
 
-__all__ = ["screenshot", "text"]
+__all__ = ["screenshot", "text", "vnc_password"]
 
 VGA_TEXT, VGA_TEXT_SIZE = 0xB8000, 4000
 """Where a VGA card's text mode keeps 80 by 25 characters of two bytes."""
@@ -77,3 +79,30 @@ async def text(control: QemuControl) -> str:
     finally:
         with contextlib.suppress(OSError):
             target.unlink(missing_ok=True)
+
+
+async def vnc_password(control: QemuControl, password: str, expires_s: int | None) -> None:
+    """Set the password of the first VNC server that asks for one, and until when it holds.
+
+    Raises
+    ------
+    Unsupported   none asks for one
+    """
+    servers = [each for each in control.info.spec.displays if isinstance(each, VNC)]
+    number = next((i for i, each in enumerate(servers) if each.password), None)
+    if number is None:
+        hint = "no VNC of it asks for one: vnc(password=True)"
+        raise Unsupported("this guest", "vnc_password", hint)
+    which = {"display": f"vnc{number}"} if number else {}
+    words = f"set_password vnc {MASK} -d vnc{number}" if number else f"change vnc password {MASK}"
+    await _tell(control, "set_password", {"password": password, **which}, words)
+    until = "never" if expires_s is None else f"+{expires_s}"
+    words = f"expire_password vnc {until}" + (f" -d vnc{number}" if number else "")
+    await _tell(control, "expire_password", {"time": until, **which}, words)
+
+
+async def _tell(control: QemuControl, command: str, given: dict[str, str], hmp: str) -> None:
+    virsh = control.virsh("qemu-monitor-command", "--hmp", hmp)
+    await control.change(
+        "vnc_password", command, {"protocol": "vnc", **given}, hmp=hmp, virsh=virsh
+    )

@@ -52,6 +52,7 @@ async def create_disk(
     size_bytes: int | None = None,
     backing: Path | None = None,
     backing_format: str | None = None,
+    options: Options | None = None,
 ) -> None:
     """Make an image that is not there yet, and look at nothing: what starting a guest needs.
 
@@ -59,6 +60,7 @@ async def create_disk(
     ----------
     size_bytes : of the disk; ``None`` takes the backing file's
     backing, backing_format : the file it stands on, which is never written, and how to read it
+    options : the format's own, as for ``-o``
 
     Cancelled, it ends qemu-img and leaves no file.
 
@@ -70,7 +72,7 @@ async def create_disk(
     """
     target = absolute(path)
     below = None if backing is None else absolute(backing, "backing")
-    await _make(_create_words(target, format, size_bytes, below, backing_format), target)
+    await _make(_create_words(target, format, size_bytes, below, backing_format, options), target)
 
 
 def create(

@@ -114,6 +114,28 @@ def test_suspend_and_resume_are_seen_in_the_state_and_remembered_in_three_langua
     ]
 
 
+def test_every_verb_that_changes_a_guest_is_remembered_in_three_languages(host, launch):
+    guest = launch(host.vm("deeds").mem(32))
+    guest.balloon(20)
+    guest.sendkey("ctrl-a")
+    guest.reset()
+    guest.hmp("info balloon")
+    guest.qmp("query-status")
+    guest.hmp("stop")
+    guest.qmp("cont")
+    guest.destroy()
+    said = [(each["verb"], each["hmp"], each["virsh"]) for each in guest.history]
+    assert said == [
+        ("balloon", "balloon 20", "virsh setmem deeds 20480"),
+        ("sendkey", "sendkey ctrl-a 100", "virsh send-key deeds --holdtime 100 KEY_LEFTCTRL KEY_A"),
+        ("reset", "system_reset", "virsh reset deeds"),
+        ("hmp", "stop", "virsh qemu-monitor-command deeds --hmp stop"),
+        ("qmp", "cont", """virsh qemu-monitor-command deeds '{"execute": "cont"}'"""),
+        ("destroy", "quit", "virsh destroy deeds"),
+    ]
+    assert all(each["qmp"].startswith('{"execute": ') for each in guest.history)
+
+
 def test_events_come_to_whoever_listens(host, launch):
     guest = launch(host.vm("events").mem(32))
     with guest.listen() as events:
