@@ -408,8 +408,9 @@ def test_a_path_through_a_file_or_too_long_is_refused_and_said_why(vm, file):
 def test_a_file_that_vanishes_after_the_verb_is_missed_by_name(vm, file):
     described = vm.disk(file)
     file.unlink()
+    assert str(file) in " ".join(described.command())  # which can be read all the same
     with pytest.raises(ImageError, match=re.escape(str(file))):
-        described.command()
+        described.start()
 
 
 # -- what it means ------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""One download over HTTP: pieces of bytes, from a thread of its own so that the caller can watch.
+"""One download: pieces of bytes, from a thread of its own so that the caller can watch.
 
 The caller is woken several times a second whatever the server does, and can end the transfer at
-once. Only http and https are spoken, and http with this machine alone.
+once. Only https is spoken, and http with this machine; http and ftp with others where the caller
+says so.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-__all__ = ["Answer", "Refused", "Transfer", "check_url"]
+__all__ = ["Answer", "Missing", "Refused", "Transfer", "check_url"]
 
 PIECE_BYTES = 256 << 10
 STALL_S = 30.0
@@ -32,6 +33,10 @@ AHEAD = 16
 
 class Refused(Exception):
     """The server, or a rule of ours, says no: trying again will not help."""
+
+
+class Missing(Refused):
+    """The server has no such file, or shows it to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,8 @@ class Answer:
     validator: str
 
 
-def check_url(url: str) -> None:
-    """Refuse what is neither https nor http with this machine.
+def check_url(url: str, *, plain: bool = False) -> None:
+    """Refuse what is neither https nor http with this machine; `plain` lets http and ftp pass.
 
     Raises
     ------
@@ -61,7 +66,7 @@ def check_url(url: str) -> None:
     """
     parts = urllib.parse.urlsplit(url)
     host = parts.hostname or ""
-    if parts.scheme == "https" and host:
+    if host and (parts.scheme == "https" or (plain and parts.scheme in {"http", "ftp"})):
         return
     if parts.scheme == "http" and _is_loopback(host):
         return
@@ -83,12 +88,16 @@ class Transfer:
     Parameters
     ----------
     offset, validator : ask for the rest from this byte on, if the file still is that version
+    plain : trust http and ftp too, where nobody vouches for what comes
 
     Use it as a context manager; leaving it ends the transfer and its thread.
     """
 
-    def __init__(self, url: str, *, offset: int = 0, validator: str = "") -> None:
-        check_url(url)
+    def __init__(
+        self, url: str, *, offset: int = 0, validator: str = "", plain: bool = False
+    ) -> None:
+        check_url(url, plain=plain)
+        self._plain = plain
         headers = {"Accept-Encoding": "identity", "User-Agent": "kvmnb"}
         if offset:
             headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
@@ -136,13 +145,17 @@ class Transfer:
     def _work(self) -> None:
         end: BaseException | None = None
         try:
-            self._get()
+            if self._request.type == "ftp":
+                self._get_ftp()
+            else:
+                self._get()
         except urllib.error.HTTPError as error:
             error.close()
             # 408, 429 and 5xx are the server's bad moments
             passing = error.code in {408, 429} or error.code >= 500
             text = f"the server says {error.code} {error.reason}"
-            end = OSError(text) if passing else Refused(text)
+            gone = error.code in {403, 404, 410}
+            end = OSError(text) if passing else Missing(text) if gone else Refused(text)
         except Refused as error:
             end = error
         except urllib.error.URLError as error:
@@ -160,7 +173,7 @@ class Transfer:
             urllib.request.ProxyHandler(),
             _Plain(self._sockets),
             _Secure(self._sockets),
-            _Redirects(),
+            _Redirects(self._plain),
             urllib.request.HTTPErrorProcessor(),
             urllib.request.HTTPDefaultErrorHandler(),
             urllib.request.UnknownHandler(),
@@ -188,6 +201,35 @@ class Transfer:
                 self._hand_over(piece)
             if length is not None and came < length:
                 raise OSError(f"the connection ended {length - came} bytes early")
+
+    def _get_ftp(self) -> None:
+        import ftplib
+
+        parts = urllib.parse.urlsplit(self._request.full_url)
+        path = urllib.parse.unquote(parts.path)
+        if not path.isprintable():
+            raise Refused("a path that FTP cannot ask for")
+        try:
+            with ftplib.FTP() as ftp:
+                ftp.connect(parts.hostname or "", parts.port or ftplib.FTP_PORT, STALL_S)
+                assert ftp.sock is not None
+                self._sockets.append(ftp.sock)
+                ftp.login(parts.username or "", parts.password or "")
+                ftp.voidcmd("TYPE I")
+                data, total = ftp.ntransfercmd(f"RETR {path}")
+                with data:
+                    self._sockets.append(data)
+                    self._hand_over(Answer(200, 0, total, ""))
+                    while not self._stopped.is_set() and (piece := data.recv(PIECE_BYTES)):
+                        self._hand_over(piece)
+                if not self._stopped.is_set():
+                    ftp.voidresp()  # 226, if that was all
+        except ftplib.error_perm as error:
+            # 550: no such file, or not for you (RFC 959, 4.2)
+            kind = Missing if str(error).startswith("550") else Refused
+            raise kind(f"the server says {error}") from None
+        except (ftplib.Error, EOFError) as error:
+            raise OSError(f"the server says {error}") from error
 
     def _hand_over(self, item: Answer | bytes | BaseException | None) -> None:
         while not self._stopped.is_set():
@@ -219,6 +261,9 @@ def _answer(response: http.client.HTTPResponse, offset: int) -> tuple[Answer, in
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follow a redirect only to where we would have gone ourselves."""
 
+    def __init__(self, plain: bool) -> None:
+        self._plain = plain
+
     def http_error_302(
         self,
         req: urllib.request.Request,
@@ -229,7 +274,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> object:
         where = headers.get("Location") or headers.get("URI") or ""
         try:
-            check_url(urllib.parse.urljoin(req.full_url, where))
+            check_url(urllib.parse.urljoin(req.full_url, where), plain=self._plain)
         except Refused:
             fp.close()
             raise

@@ -168,7 +168,7 @@ class GuestView(LiveWidget):
             "vcpus": info.spec.cpu.count,
             "memory_mib": info.spec.memory.size_mib,
             "least_mib": LEAST_MIB,
-            "balloon": info.spec.balloon,
+            "balloon": info.spec.balloon is not None,
             "panels": [dataclasses.asdict(panel) for panel in self._panels],
             "rows": ROWS,
             "marks": MARKS,

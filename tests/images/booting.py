@@ -70,11 +70,11 @@ class Peer:
 
 
 class TinyGuest:
-    """A running guest on an overlay of `image`."""
+    """A running guest on an overlay of `image`; without one it has the disks of `options`."""
 
     def __init__(
         self,
-        image: Image,
+        image: Image | None,
         folder: Path,
         *options: str,
         firmware: bool = False,
@@ -85,16 +85,16 @@ class TinyGuest:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.console = folder, folder / "console"
         self.overlay = folder / "overlay.qcow2"
-        base = ["-b", str(image.disk), "-F", image.format]
-        subprocess.run(
-            ["qemu-img", "create", "-q", "-f", "qcow2", *base, str(self.overlay)], check=True
-        )
-        drive = ["-drive", f"if=none,id=d,format=qcow2,file={self.overlay}"]
-        drive += self._front(bus)
+        drive: list[str] = []
         direct: list[str] = []
-        if not firmware:
-            direct = ["-kernel", str(image.kernel), "-initrd", str(image.initrd)]
-            direct += ["-append", image.append]
+        if image is not None:
+            base = ["-b", str(image.disk), "-F", image.format]
+            create = ["qemu-img", "create", "-q", "-f", "qcow2", *base, str(self.overlay)]
+            subprocess.run(create, check=True)
+            drive = ["-drive", f"if=none,id=d,format=qcow2,file={self.overlay}", *self._front(bus)]
+            if not firmware:
+                direct = ["-kernel", str(image.kernel), "-initrd", str(image.initrd)]
+                direct += ["-append", image.append]
         argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-accel", "tcg"]
         argv += ["-m", str(mem), "-smp", smp, "-display", "none"]
         argv += ["-qmp", "unix:qmp.sock,server=on,wait=off"]
@@ -142,6 +142,13 @@ class TinyGuest:
         except TimeoutError:
             raise AssertionError(self.console.read_text("utf-8", "replace")[-2000:]) from None
         return time.monotonic() - self.started
+
+    def shows(self, text: str, limit_s: float) -> None:
+        """Wait until `text` is on the serial console."""
+        end = time.monotonic() + limit_s
+        while text not in (said := self.console.read_text("utf-8", "replace")):
+            assert time.monotonic() < end, said[-2000:]
+            time.sleep(0.05)  # a file tells nobody that it grew
 
     def run(self, *argv: str, stdin: str = "", limit_s: float = 60) -> tuple[int, str]:
         """Run a command in the guest; return its exit code and what it wrote."""

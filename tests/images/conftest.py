@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from kvmnb.images import remote
+from kvmnb.images import qemu_img, remote
 from kvmnb.images.catalogue import Image, Images
 from kvmnb.images.entries import Entry
 from tests.images.serving import Server, serving
+from tests.images.writing import io
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +55,21 @@ def entry(server: Server, body: bytes) -> Entry:
     """The catalogue's entry of that image."""
     digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
     return Entry(name="net", os="a test", url=server.url(), size=len(body), digest=digest)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """A qcow2 of 8 MiB, of which the first 64 KiB are 0x11."""
+    path = tmp_path / "disk.qcow2"
+    qemu_img.create(path, size="8M")
+    io(path, "write -P 0x11 0 64k")
+    return path
+
+
+@pytest.fixture
+def overlay(tmp_path: Path, disk: Path) -> Path:
+    """An overlay on `disk`, of which 64 KiB from 1 MiB on are 0x22."""
+    path = tmp_path / "overlay.qcow2"
+    qemu_img.create(path, backing=disk)
+    io(path, "write -P 0x22 1M 64k")
+    return path

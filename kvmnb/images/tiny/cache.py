@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from kvmnb.images.catalogue import Image, Progress
 
-__all__ = ["ready", "source_digest", "tiny"]
+__all__ = ["ready", "recipe_digest", "source_digest", "tidy", "tiny"]
 
 FORMAT = 1
 FILES = ("disk", "kernel", "initrd")
@@ -68,7 +68,8 @@ def tiny(folder: str | Path, report: Progress, *, refresh: bool = False) -> Imag
     with locked(place, waiting):
         if not refresh and (image := ready(folder)) is not None:
             return image
-        _tidy(place)
+        known = _manifest(place)
+        tidy(place, "" if known is None else known["key"])
         try:
             return _image_or_error(place, _build(place, report))
         except (ImageError, HostError) as error:
@@ -103,13 +104,18 @@ def _recipe_seen() -> int:
 @functools.cache
 def source_digest() -> str:
     """Return the digest of the recipe: this package's own files."""
+    return recipe_digest(os.path.dirname(__file__), FORMAT)
+
+
+def recipe_digest(folder: str, format: int) -> str:
+    """Return the digest of all files below `folder`, and of the form of what they make."""
     import hashlib
 
-    whole = hashlib.sha256(str(FORMAT).encode())
-    for entry in _recipe_files():
+    whole = hashlib.sha256(str(format).encode())
+    for entry in _recipe_files(folder):
         with open(entry.path, "rb") as file:
             data = file.read()
-        name = os.path.relpath(entry.path, os.path.dirname(__file__))
+        name = os.path.relpath(entry.path, folder)
         whole.update(f"{name}\0{len(data)}\0".encode() + data)
     return whole.hexdigest()
 
@@ -228,16 +234,17 @@ def _image_or_error(place: Path, manifest: dict[str, Any]) -> Image:
     return image
 
 
-def _tidy(place: Path) -> None:
-    """Remove what a builder that was killed left, and builds that nobody has used for long."""
+def tidy(place: Path, current: str) -> None:
+    """Remove what a builder that was killed left, and builds that nobody has used for long.
+
+    `current` is the key of the build that stays, ``""`` for none.
+    """
     import shutil
 
-    manifest = _manifest(place)
-    current = None if manifest is None else manifest["key"][:16]
     for path in place.iterdir():
         if path.name.startswith(".build-") or path.suffix == ".part":
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
-        elif len(path.name) == 16 and path.is_dir() and path.name != current:
+        elif len(path.name) == 16 and path.is_dir() and path.name != current[:16]:
             old = time.time() - path.stat().st_mtime > KEEP_OLD_S
-            if old and not any(in_use(file) for file in path.iterdir()):
+            if old and not any(in_use(file) for file in path.rglob("*") if file.is_file()):
                 shutil.rmtree(path, ignore_errors=True)

@@ -17,8 +17,9 @@ KERNELS = ("linux-image-amd64", "linux-image-generic", "linux-image-virtual")
 and no VMGENID."""
 
 REQUIRED = ("busybox-static", "qemu-guest-agent", "syslinux", "syslinux-common", "mtools")
-OPTIONAL = ("ethtool", "iperf3", "stress")
-"""Left out where the configured sources lack them (Ubuntu's ``universe``, say)."""
+OPTIONAL = ("ethtool", "iperf3", "stress", "isolinux", "extlinux", "e2fsprogs")
+"""Left out where the configured sources lack them (Ubuntu's ``universe``, say); the last three
+are what ``kvmnb.images.installer`` is made of."""
 
 UPDATE_S = 180.0
 FETCH_S = 900.0
@@ -93,8 +94,11 @@ class Apt:
         ImageError   the configured sources do not have them
         """
         kernel = self._kernel(tick)
-        roots = [*REQUIRED, *(name for name in OPTIONAL if self._closure((name,), tick))]
+        roots = [*REQUIRED, *OPTIONAL]
         closure = self._closure(tuple(roots), tick)
+        if not closure:  # asking for each alone takes a second each
+            roots = [*REQUIRED, *(name for name in OPTIONAL if self._closure((name,), tick))]
+            closure = self._closure(tuple(roots), tick)
         if not closure:
             missing = [name for name in REQUIRED if not self._closure((name,), tick)]
             raise ImageError(
