@@ -181,7 +181,7 @@ _CONSOLE: tuple[tuple[str, str, str], ...] = (
         "check the root disk, and root= on the kernel's command line",
     ),
     (
-        r"No bootable device|Boot failed: not a bootable disk|No bootable option",
+        r"No bootable device|No bootable option",
         "no disk, CD-ROM or network that could be started from",
         'an installed disk, or an ISO with boot(order="d"); a kernel with boot(kernel=)',
     ),
