@@ -313,10 +313,9 @@ class Guest:
 
         return Recording(self._control, hz=hz)
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Yield its events from now on, in async code; ends when the guest does."""
-        async for event in portal.stream(self._control.events):
-            yield event
+    def events(self) -> portal.Stream[Event]:
+        """Return its events from now on, to be iterated in async code; ends when the guest does."""
+        return portal.Stream(self._control.events)
 
     @contextmanager
     def listen(self) -> Iterator[Any]:

@@ -15,7 +15,7 @@ import functools
 import inspect
 import os
 from _thread import allocate_lock
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from queue import SimpleQueue
 
-__all__ = ["Verb", "awaitable", "loop", "queue", "run", "stream", "verb"]
+__all__ = ["Verb", "awaitable", "loop", "queue", "run", "Stream", "verb"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -130,18 +130,44 @@ def awaitable(work: Coroutine[Any, Any, R]) -> asyncio.Future[R]:
     return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop()), loop=here)
 
 
-async def stream(source: Callable[[], AsyncIterator[R]]) -> AsyncIterator[R]:
-    """Yield, on the running loop, what `source` yields on the portal's loop, or raise its error."""
-    import asyncio
+class Stream(Generic[R]):
+    """What a source on the portal's loop yields from now on, to be iterated on the running loop.
 
-    here = asyncio.get_running_loop()
-    items: asyncio.Queue[R | _End] = asyncio.Queue()
+    It listens from when it is made, not from the first step: what happens between the two is
+    kept. Its source ends when it is closed or nobody holds it any more.
+    """
 
-    def hand_over(item: R | _End) -> None:
-        with contextlib.suppress(RuntimeError):  # the listener's loop has been closed
-            here.call_soon_threadsafe(items.put_nowait, item)
+    def __init__(self, source: Callable[[], AsyncIterator[R]]) -> None:
+        import asyncio
 
-    pump = asyncio.run_coroutine_threadsafe(_pump(source, hand_over), loop())
+        here = asyncio.get_running_loop()
+        items: asyncio.Queue[R | _End] = asyncio.Queue()
+
+        def hand_over(item: R | _End) -> None:
+            with contextlib.suppress(RuntimeError):  # the listener's loop has been closed
+                here.call_soon_threadsafe(items.put_nowait, item)
+
+        self._pump = asyncio.run_coroutine_threadsafe(_pump(source, hand_over), loop())
+        self._steps = _drain(items, self._pump)
+
+    def __aiter__(self) -> Stream[R]:
+        return self
+
+    async def __anext__(self) -> R:
+        return await anext(self._steps)
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        self._pump.cancel()
+        await self._steps.aclose()
+
+    def __del__(self) -> None:
+        if (pump := getattr(self, "_pump", None)) is not None:
+            pump.cancel()
+
+
+async def _drain(items: asyncio.Queue[R | _End], pump: Future[None]) -> AsyncGenerator[R, None]:
+    # a generator, since a loop that ends closes those that it has begun
     try:
         while not isinstance(item := await items.get(), _End):
             yield item

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import AsyncIterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
@@ -329,7 +330,7 @@ def _never_ending(ended: threading.Event):
 
 def test_a_stream_yields_what_its_source_yields_on_the_callers_loop():
     async def cell() -> list[int]:
-        return [number async for number in portal.stream(_three)]
+        return [number async for number in portal.Stream(_three)]
 
     assert asyncio.run(cell()) == [0, 1, 2]
 
@@ -338,7 +339,7 @@ def test_a_stream_raises_what_its_source_raises_after_its_items():
     seen = []
 
     async def cell() -> None:
-        async for number in portal.stream(_three_then_fail):
+        async for number in portal.Stream(_three_then_fail):
             seen.append(number)
 
     with pytest.raises(KeyError, match="gone"):
@@ -346,13 +347,28 @@ def test_a_stream_raises_what_its_source_raises_after_its_items():
     assert seen == [0, 1, 2]
 
 
+def test_a_stream_listens_from_when_it_is_made():
+    begun = threading.Event()
+
+    async def source() -> AsyncIterator[int]:
+        begun.set()
+        yield 1
+
+    async def cell() -> int:
+        numbers = portal.Stream(source)
+        assert await asyncio.to_thread(begun.wait, LIMIT_S)  # and nobody has asked for a step
+        return await anext(numbers)
+
+    assert asyncio.run(cell()) == 1
+
+
 def test_leaving_a_stream_ends_its_source():
     ended = threading.Event()
 
     async def cell() -> None:
-        numbers = portal.stream(_never_ending(ended))
+        numbers = portal.Stream(_never_ending(ended))
         assert await anext(numbers) == 0
-        await numbers.aclose()  # type: ignore[attr-defined]
+        await numbers.aclose()
 
     asyncio.run(cell())
     assert ended.wait(LIMIT_S)
@@ -363,7 +379,7 @@ def test_a_stream_whose_listeners_loop_is_gone_ends_its_source_without_a_word():
     kept = []
 
     async def cell() -> None:
-        kept.append(portal.stream(_never_ending(ended)))
+        kept.append(portal.Stream(_never_ending(ended)))
         await anext(kept[0])
 
     asyncio.run(cell())  # closes the generators that are left

@@ -1,4 +1,4 @@
-"""What a target has no words for and what can be left out of its text without changing the guest."""
+"""What a target has no words for, and its text can do without: the guest stays as it is."""
 
 from __future__ import annotations
 

@@ -125,6 +125,7 @@ def _spec_rows(spec: DomainSpec, macs: Sequence[str]) -> Rows:
         yield f"disk{index}", _joined(_disk(disk), _set(disk, *_DISK))
     for index, cdrom in enumerate(spec.cdroms):
         medium = "empty" if cdrom.back is None else _disk_back(cdrom.back)
+        medium = medium.removeprefix("fresh overlay on ")  # nobody writes to a CD-ROM
         yield f"cd{index}", _joined(medium, _set(cdrom, "back"))
     for index, nic in enumerate(spec.nics):
         mac = macs[index] if index < len(macs) else nic.mac
