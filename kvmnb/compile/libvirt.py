@@ -53,7 +53,6 @@ def compile_libvirt(spec: DomainSpec, runtime: Runtime, *, first_start: bool = F
     SpecError     two devices want one place
     """
     refuse(spec, "libvirt")
-    spec = settled(spec, runtime)
     domain = Element("domain", type=_kind(spec, runtime))
     sections = {"domain": domain}
     parts: dict[str, Element] = {}
@@ -91,7 +90,6 @@ def libvirt_pieces(
     SpecError     two devices want one place
     """
     refuse(spec, "libvirt")
-    spec = settled(spec, runtime)
     made = [Piece("accel", "", (f"<domain type='{_kind(spec, runtime)}'>",))]
     for item in _items(spec, runtime, first_start=first_start):
         if item.element.tag not in _SECTIONS or (item.element.attributes and item.field):
@@ -112,8 +110,12 @@ def _items(spec: DomainSpec, runtime: Runtime, *, first_start: bool) -> Iterator
     for name, value in spec.accel_options:
         hint = f"as an option of QEMU's: extra_args '-accel …,{name}={value}'"
         refused(f"accel_options.{name}", hint)
-    yield from _identity(spec, runtime)
-    yield from _remembered(spec, runtime, first_start=first_start)
+    if spec.cloud_init is not None and runtime.seed is None:
+        refused("cloud_init", "its seed has to be written first")
+    seeded = spec.cloud_init is not None
+    spec = settled(spec, runtime, "libvirt")
+    yield from _identity(spec)
+    yield from _remembered(spec, first_start=first_start)
     memory = tuple(libvirt_board.memory(spec.memory, spec.numa))
     yield from _section("memoryBacking", memory)
     yield libvirt_board.vcpus(spec.cpu)
@@ -130,7 +132,7 @@ def _items(spec: DomainSpec, runtime: Runtime, *, first_start: bool) -> Iterator
         yield from parts
     yield from _section("pm", tuple(libvirt_board.board(spec, first_start=first_start)))
     yield Item("domain", "", Element("devices"))
-    yield from _devices(spec, runtime)
+    yield from _devices(spec, runtime, seeded=seeded)
     if spec.extra_args:
         yield Item("domain", "", Element("qemu:commandline"))
         for index, word in enumerate(spec.extra_args):
@@ -148,7 +150,7 @@ def _section(tag: str, items: tuple[Item, ...]) -> Iterator[Item]:
         yield item
 
 
-def _identity(spec: DomainSpec, runtime: Runtime) -> Iterator[Item]:
+def _identity(spec: DomainSpec) -> Iterator[Item]:
     yield Item("domain", "name", Element("name", text=spec.name))
     yield Item("domain", "uuid", Element("uuid", text=spec.uuid))
     if spec.vmgenid is not None:
@@ -162,12 +164,12 @@ def _identity(spec: DomainSpec, runtime: Runtime) -> Iterator[Item]:
         yield Item("domain", "description", Element("description", text=spec.description))
 
 
-def _remembered(spec: DomainSpec, runtime: Runtime, *, first_start: bool) -> Iterator[Item]:
+def _remembered(spec: DomainSpec, *, first_start: bool) -> Iterator[Item]:
     """Yield what libvirt has no word for and what the guest is not the same without."""
     boot, found = spec.boot, []
     said: dict[str, str] = {}
     if not first_start:
-        order = libvirt_board.asked_order(spec, runtime)
+        order = libvirt_board.asked_order(spec)
         told = {"once": boot.once or None, "location": boot.location, "order": order}
         if boot.location is not None:
             told["append"] = boot.append or None
@@ -188,10 +190,10 @@ def _remembered(spec: DomainSpec, runtime: Runtime, *, first_start: bool) -> Ite
         yield from found
 
 
-def _devices(spec: DomainSpec, runtime: Runtime) -> Iterator[Item]:
+def _devices(spec: DomainSpec, runtime: Runtime, *, seeded: bool) -> Iterator[Item]:
     if runtime.qemu.startswith("/"):
         yield Item("devices", "runtime", Element("emulator", text=runtime.qemu))
-    yield from libvirt_disks.disks(spec, runtime.seed)
+    yield from libvirt_disks.disks(spec, seeded=seeded)
     yield from libvirt_disks.controllers(spec)
     yield from libvirt_devices.shares(spec)
     yield from libvirt_nics.nics(spec)

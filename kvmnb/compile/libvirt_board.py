@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["Item", "board", "clock", "cpu", "features", "memory", "ranges", "start"]
 
 
+X86 = ("x86_64", "i386")
+"""Processors with an APIC, which libvirt, virt-install and virt-manager name in every guest."""
+
+
 class Item(NamedTuple):
     """One element, with the field it speaks of and the section of the XML that it belongs in."""
 
@@ -82,7 +86,7 @@ def start(spec: DomainSpec, runtime: Runtime, *, first_start: bool) -> Iterator[
     yield from _kernel(spec, runtime, first_start=first_start)
     if boot.dtb is not None:
         yield Item("os", "boot", Element("dtb", text=path_of("boot.dtb", boot.dtb)))
-    yield from _order(spec, runtime, first_start=first_start)
+    yield from _order(spec, first_start=first_start)
     if boot.menu or boot.menu_timeout_ms is not None:
         if spec.paravirt:
             refused("boot.menu", "a guest of Xen's that knows so has no firmware")
@@ -125,20 +129,13 @@ def os_attributes(spec: DomainSpec) -> dict[str, str]:
 
 
 def _kernel(spec: DomainSpec, runtime: Runtime, *, first_start: bool) -> Iterator[Item]:
-    boot = spec.boot
+    boot, tree = spec.boot, runtime.direct_boot
     kernel, initrd, append = boot.kernel, boot.initrd, boot.append
-    direct = runtime.direct_boot
-    if kernel is None and direct is not None:
-        if boot.location is not None:
-            if not first_start:
-                return
-            kernel, initrd = direct.kernel, direct.initrd
-            append = boot.append or direct.append
-        elif not boot.from_firmware:
-            kernel, initrd, append = direct.kernel, direct.initrd, direct.append
-    if kernel is None:
-        if first_start and boot.location is not None:
+    if boot.location is not None and first_start:
+        if tree is None:
             refused("boot.location", "its kernel has to be fetched first: virt-install does it")
+        kernel, initrd, append = tree.kernel, tree.initrd, boot.append or tree.append
+    if kernel is None:
         return
     yield Item("os", "boot", Element("kernel", text=path_of("boot.kernel", kernel)))
     if initrd is not None:
@@ -147,14 +144,14 @@ def _kernel(spec: DomainSpec, runtime: Runtime, *, first_start: bool) -> Iterato
         yield Item("os", "boot", Element("cmdline", text=append))
 
 
-def _order(spec: DomainSpec, runtime: Runtime, *, first_start: bool) -> Iterator[Item]:
+def _order(spec: DomainSpec, *, first_start: bool) -> Iterator[Item]:
     order = spec.boot.order
     if first_start:
         once = spec.boot.once
         order = once + "".join(letter for letter in order if letter not in once)
         if once and spec.disks and "c" not in order:
             order += "c"  # as virt-install does, so that the disk can be booted
-    elif asked_order(spec, runtime) is not None:
+    elif asked_order(spec) is not None:
         order = firmware_order(spec)
     if order and _indexed(spec):
         refused("boot.order", "libvirt takes letters, or a bootindex for each device, not both")
@@ -176,15 +173,14 @@ def firmware_order(spec: DomainSpec) -> str:
     return "d" * bool(spec.cdroms) + "a" * bool(spec.floppies) + "n" * bool(spec.nics)
 
 
-def asked_order(spec: DomainSpec, runtime: Runtime) -> str | None:
+def asked_order(spec: DomainSpec) -> str | None:
     """Return the order that was asked for where the XML must name another one, or ``None``.
 
     Without an order libvirt has the guest start from its first disk and from nothing else,
     where firmware would go on to CD-ROM and network.
     """
     boot = spec.boot
-    direct = boot.kernel is not None or (runtime.direct_boot is not None and not boot.from_firmware)
-    if boot.order or spec.disks or direct or spec.paravirt or not firmware_order(spec):
+    if boot.order or spec.disks or boot.kernel or spec.paravirt or not firmware_order(spec):
         return None
     if _indexed(spec):
         return None
@@ -195,6 +191,8 @@ def features(spec: DomainSpec) -> Iterator[Item]:
     """Yield ``<features>``: ACPI, and options of the board that libvirt has elements for."""
     if spec.acpi:
         yield Item("features", "acpi", Element("acpi"))
+    if spec.arch in X86 and not spec.paravirt:
+        yield Item("features", "machine", Element("apic"))
     named = set()
     for name, value in spec.machine_options:
         if (name, value) not in BOARD_OPTIONS or name in named:
@@ -224,7 +222,7 @@ def cpu(spec: DomainSpec, runtime: Runtime) -> tuple[dict[str, str], list[Item]]
             attributes = {"mode": "host-model"}
         case _:
             attributes = {"mode": "custom", "match": "exact", "check": "none"}
-            named = Element("model", text=cpu.model, fallback="forbid")
+            named = Element("model", text=cpu.model)
             items.append(Item("cpu", "cpu", named))
     if (given := _topology(cpu)) is not None:
         items.append(Item("cpu", "cpu", given))

@@ -32,12 +32,12 @@ NOT_HERE = {
 }
 
 
-def disks(spec: DomainSpec, seed: str | None) -> Iterator[Item]:
+def disks(spec: DomainSpec, *, seeded: bool) -> Iterator[Item]:
     """Yield every drive of a settled spec, in the order in which the guest finds them.
 
     Parameters
     ----------
-    seed : the ISO that tells the guest what to make of itself
+    seeded : the last CD-ROM is what tells the guest what to make of itself
     """
     for index, disk in enumerate(spec.disks):
         if disk.bus in NOT_HERE:
@@ -50,27 +50,21 @@ def disks(spec: DomainSpec, seed: str | None) -> Iterator[Item]:
         field = f"disks[{index}]"
         yield Item("devices", field, _disk(field, disk, where[index]))
     for index, cdrom in enumerate(spec.cdroms):
-        field = f"cdroms[{index}]"
+        last = index == len(spec.cdroms) - 1
+        field = "cloud_init" if seeded and last else f"cdroms[{index}]"
         if cdrom.bus == "ide" and own_bus(spec.machine) != "ide":
             refused(f"{field}.bus", f"{spec.machine} has no IDE; use bus='sata'")
         yield Item("devices", field, _cdrom(field, cdrom, cdroms[index]))
-    if spec.cloud_init is not None:
-        if seed is None:
-            refused("cloud_init", "its seed has to be written first")
-        drive = CDROM(ExistingFile(seed))
-        yield Item("devices", "cloud_init", _cdrom("cloud_init", drive, cdroms[-1]))
     for index, floppy in enumerate(spec.floppies):
         field = f"floppies[{index}]"
         yield Item("devices", field, _floppy(field, floppy, index))
 
 
 def layout(spec: DomainSpec) -> tuple[Place, ...]:
-    """Return the places of all disks, then of all CD-ROMs, the seed's last."""
+    """Return the places of all disks, then of all CD-ROMs."""
     own = own_bus(spec.machine)
     wanted = [(disk.bus, disk.index) for disk in spec.disks]
     wanted += [(cdrom.bus or own, cdrom.index) for cdrom in spec.cdroms]
-    if spec.cloud_init is not None:
-        wanted.append((own, None))
     return places(wanted)
 
 

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from kvmnb.spec.graphics import Display
     from kvmnb.spec.screens import Spice, Window
 
-__all__ = ["graphics", "inputs", "sounds", "videos"]
+__all__ = ["graphics", "inputs", "sounds", "usual_sound", "videos"]
 
 VNC_PASSWORD_LIMIT = 8
 """Characters of a VNC password that count (RFC 6143, 7.2.2); libvirt refuses longer ones."""
+
+
+ANY_PORT = -1
+"""A port that libvirt chooses (libvirt, "Graphical framebuffers", port)."""
 
 
 def inputs(spec: DomainSpec) -> Iterator[Item]:
@@ -55,12 +59,17 @@ def _vnc(field: str, vnc: VNC) -> Element:
         if len(password.encode(errors="surrogateescape")) > VNC_PASSWORD_LIMIT:
             refused(f"{field}.password", f"libvirt takes {VNC_PASSWORD_LIMIT} bytes at most")
     port = None if vnc.display is None else VNC_PORT + vnc.display
-    autoport = None
-    if port is not None or vnc.listen is not None:
-        autoport = "no" if port is not None else "yes"
+    listen, autoport = vnc.listen, None
+    if port is not None:
+        autoport = "no"
+    elif listen is not None:
+        # as libvirt itself writes a port that it chooses
+        port, autoport = ANY_PORT, "yes"
+        # and the address that it has every server listen on (qemu.conf, vnc_listen)
+        listen = None if listen == "127.0.0.1" else listen
     return Element(
         "graphics",
-        _listen(field, vnc.listen, vnc.unix, private=vnc.private),
+        _listen(field, listen, vnc.unix, private=vnc.private),
         type="vnc",
         port=port,
         autoport=autoport,
@@ -81,16 +90,17 @@ def _listen(field: str, listen: str | None, unix: str | None, *, private: bool) 
 
 
 def _spice(field: str, spice: Spice) -> Element:
-    ports = (spice.port, spice.tls_port)
-    autoport = None
+    port, tls_port, autoport = spice.port, spice.tls_port, None
     if spice.unix is None:
-        autoport = "yes" if ports == (None, None) else "no"
+        autoport = "no"
+        if (port, tls_port) == (None, None):
+            port, tls_port, autoport = ANY_PORT, ANY_PORT, "yes"
     return Element(
         "graphics",
         _listen(field, spice.listen, spice.unix, private=False),
         type="spice",
-        port=spice.port,
-        tlsPort=spice.tls_port,
+        port=port,
+        tlsPort=tls_port,
         autoport=autoport,
         passwd=spice.password,
     )
@@ -128,16 +138,29 @@ def _kept(spec: DomainSpec) -> bool:
 def sounds(spec: DomainSpec) -> Iterator[Item]:
     """Yield sound cards, and what plays their sound, which several may share."""
     players = {back: number for number, back in enumerate(_backs(spec), 1)}
+    if list(players) == [usual_sound(spec.displays)] and not _player_kept(spec):
+        # libvirt would choose the same
+        players = {}
     for index, sound in enumerate(spec.sounds):
         field = f"sounds[{index}]"
         if sound.model == "virtio":
             refused(f"{field}.model", "libvirt 9.0 has no virtio sound card; use ich9")
         if sound.back not in AUDIO:
             refused(f"{field}.back", f"libvirt 9.0 plays no sound through {sound.back}; use pa")
-        audio = Element("audio", id=players[sound.back])
+        audio = Element("audio", id=players[sound.back]) if players else None
         yield Item("devices", field, Element("sound", audio, model=sound.model))
     for back, number in players.items():
         yield Item("devices", f"audio[{number}]", Element("audio", id=number, type=AUDIO[back]))
+
+
+def usual_sound(displays: tuple[Display, ...]) -> str:
+    """Return what plays the sound of a guest that does not say it (libvirt, "Audio backends")."""
+    kinds = {type(each).__name__ for each in displays}
+    return "spice" if "Spice" in kinds else "sdl" if "Window" in kinds else "none"
+
+
+def _player_kept(spec: DomainSpec) -> bool:
+    return any(extra.parent.startswith("audio.") for extra in spec.extra_xml)
 
 
 def _backs(spec: DomainSpec) -> tuple[str, ...]:

@@ -143,7 +143,12 @@ def _board(spec: DomainSpec, runtime: Runtime) -> Iterator[Piece]:
     if not spec.memory.plain and not spec.numa:
         properties["memory-backend"] = "mem0"
     yield _piece("machine", "-machine", Opts(spec.machine, properties))
-    yield _piece("accel", "-accel", Opts(runtime.accel, dict(spec.accel_options)))
+    asked = spec.accel_options
+    if asked:
+        from kvmnb.compile.accel import of_accelerator
+
+        asked = of_accelerator(asked, runtime.accel)
+    yield _piece("accel", "-accel", Opts(runtime.accel, dict(asked)))
     if (model := _cpu_model(spec, runtime)) is not None:
         # -cpu has no quoting; the spec lets nothing through that needs one
         yield Piece("cpu", "", ("-cpu", ",".join((model, *spec.cpu.features))))

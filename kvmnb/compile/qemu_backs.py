@@ -10,7 +10,7 @@ from kvmnb.compile.piece import Piece
 from kvmnb.compile.qemu_disks import CACHE, catalogue_file, stacked
 from kvmnb.compile.qemu_layout import Layout
 from kvmnb.errors import SpecError, Unsupported
-from kvmnb.spec.diskbacks import BlockDevice, FatFolder, Server, Volume
+from kvmnb.spec.diskbacks import PORTS, BlockDevice, FatFolder, Server, Volume
 from kvmnb.spec.domain import DomainSpec
 from kvmnb.spec.storage import CDROM, CatalogueImage, Disk, ExistingFile, Floppy
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["far_blockdevs", "floppies"]
 
 _WEB = frozenset({"http", "https", "ftp", "ftps"})
-
-_PORTS = {"nbd": 10809, "ssh": 22, "iscsi": 3260, "rbd": 6789, "gluster": 24007}
-"""The ports that each protocol has by itself; QEMU's drivers want one named (IANA's list)."""
 
 
 def far_blockdevs(part: Disk | CDROM, field: str, id: str) -> Iterator[Piece]:
@@ -125,7 +122,7 @@ def _server(back: Server, field: str) -> dict[str, Value]:
         raise Unsupported("qemu", f"{field}.back.user", f"{protocol} knows no users")
     if protocol in _WEB:
         return {"driver": protocol, "url": _url(back), "username": back.user}
-    port = back.port or _PORTS[protocol]
+    port = back.port or PORTS[protocol]  # QEMU's drivers want one named
     inet: dict[str, Value] = {"host": back.host, "port": port}
     match protocol:
         case "nbd":

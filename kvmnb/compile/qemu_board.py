@@ -37,6 +37,8 @@ def board_properties(spec: DomainSpec, runtime: Runtime) -> dict[str, Value]:
         found["pflash1"] = None if files.variables is None else "firmware-variables"
     for index, sound in enumerate(spec.sounds):
         if sound.model == "pcspk":
+            if "pcspk-audiodev" in found:
+                raise SpecError(f"sounds[{index}].model", "pcspk", "a board has one speaker")
             found["pcspk-audiodev"] = f"sound{index}"
     for key, value in spec.machine_options:
         if key in _OWN_PROPERTIES or key in found:

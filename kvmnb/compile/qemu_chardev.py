@@ -118,9 +118,7 @@ def _open(back: CharBack, field: str, id: str, layout: Layout, parallel: bool) -
             wait = back.wait if back.server else None
             return Opts("socket", id=id, path=back.path, server=back.server, wait=wait)
         case charbacks.SpicePort():
-            from kvmnb.spec.screens import Spice
-
-            if not any(isinstance(each, Spice) for each in layout.spec.displays):
+            if not layout.has_spice():
                 raise Unsupported("qemu", f"{field}.back", "it needs a Spice display")
             kind = "spicevmc" if back.name in _VMC else "spiceport"
             return Opts(kind, id=id, name=back.name)

@@ -31,8 +31,12 @@ _FURTHER = {
     "qxl": "qxl",
     "virtio": "virtio-gpu-pci",
     "bochs": "bochs-display",
+    "ramfb": "ramfb",
 }
 """The devices without VGA's old ports, of which a board has one set."""
+
+_ON_ISA = {"std": "isa-vga", "cirrus": "isa-cirrus-vga"}
+"""The cards for a board without PCI."""
 
 _ACCELERATED = {"virtio-vga": "virtio-vga-gl", "virtio-gpu-pci": "virtio-gpu-gl-pci"}
 
@@ -104,6 +108,8 @@ def _windows(spec: DomainSpec) -> list[tuple[int, Window]]:
 def _video(video: Video, index: int, layout: Layout) -> Piece:
     field = f"videos[{index}]"
     names = _FURTHER if index else _FIRST
+    if layout.spec.machine == "isapc":
+        names = {**names, **_ON_ISA}
     if video.model not in names:
         hint = "only the first card can be one; a second is " + ", ".join(_FURTHER)
         raise Unsupported("qemu", f"{field}.model={video.model!r}", hint)

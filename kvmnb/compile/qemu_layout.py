@@ -28,6 +28,7 @@ PCI_PLACES = 30
 
 _NOT_ON_PCI = frozenset(
     {
+        *("isa-vga", "isa-cirrus-vga"),
         *("isa-serial", "isa-parallel", "isa-fdc", "ne2k_isa", "sb16", "ib700"),
         *("tpm-tis", "tpm-crb", "vmgenid", "ramfb", "floppy", "sd-card", "hda-duplex"),
         *("virtserialport", "virtconsole", "ide-hd", "ide-cd", "scsi-hd", "scsi-cd"),
@@ -139,6 +140,14 @@ class Layout:
     def virtio_serial(self, field: str) -> Iterator[Piece]:
         """Yield the controller of all virtio ports unless it is there already."""
         yield from self.controller(field, "virtio-serial-pci", "virtio-serial0")
+
+    def has_spice(self) -> bool:
+        """Return whether the guest has a SPICE server, in a field or in what is kept verbatim."""
+        from kvmnb.spec.screens import Spice
+
+        kept = self.spec.extra_args
+        served = any(isinstance(each, Spice) for each in self.spec.displays)
+        return served or "-spice" in kept or any(w.startswith("spice-app") for w in kept)
 
     def check_places(self) -> None:
         """Refuse more devices than the board's first bus takes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, assert_never
@@ -18,7 +19,7 @@ from kvmnb.spec.network import NIC, User
 if TYPE_CHECKING:
     from kvmnb.spec.network import NetBack
 
-__all__ = ["host_card", "netdev", "passed_through", "spawns_for"]
+__all__ = ["host_card", "netdev", "passed_through", "spawns_for", "spawns_kept"]
 
 _FIRST = {
     "stream": (7, 2),
@@ -51,6 +52,30 @@ def spawns_for(back: NetBack) -> frozenset[Spawned]:
             return frozenset({"session"}) if back.smb is not None or commands else frozenset()
         case _:
             return frozenset()
+
+
+_KEPT_SETUID = re.compile(
+    r"-(?:netdev|nic|net) (?:type=)?(?:bridge\b|tap\b(?!.*\bfds?=)"
+    r"(?!(?=.*(?<!down)script=no\b)(?=.*downscript=no\b)))|-(?:netdev|nic|net) .*\bhelper="
+    r"|-runas |-run-with (?:.*,)?user=",
+    re.DOTALL,
+)
+_KEPT_SESSION = re.compile(
+    r"-(?:netdev|nic|net) (?:type=)?user\b.*(?:\bsmb=|-cmd:)|-display spice-app", re.DOTALL
+)
+"""Options kept verbatim for which QEMU starts programs, or takes another user's rights."""
+
+
+def spawns_kept(words: tuple[str, ...]) -> frozenset[Spawned]:
+    """Return which kinds of programs QEMU starts for options that no field stands for."""
+    found: set[Spawned] = set()
+    for option, value in itertools.pairwise((*words, "")):
+        told = f"{option} {value}"
+        if _KEPT_SETUID.match(told):
+            found.add("setuid")
+        elif _KEPT_SESSION.match(told):
+            found.add("session")
+    return frozenset(found)
 
 
 def passed_through(back: NetBack) -> bool:

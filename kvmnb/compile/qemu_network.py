@@ -36,6 +36,10 @@ def spawns(spec: DomainSpec) -> frozenset[Spawned]:
             from kvmnb.compile.qemu_netbacks import spawns_for
 
             found |= spawns_for(nic.back)
+    if spec.extra_args:
+        from kvmnb.compile.qemu_netbacks import spawns_kept
+
+        found |= spawns_kept(spec.extra_args)
     return frozenset(found)
 
 

@@ -111,7 +111,7 @@ def _sound(sound: Sound, index: int, layout: Layout) -> Iterator[Piece]:
     if known is not None and sound.back not in known:
         hint = f"this QEMU has no -audiodev {sound.back}; it has " + ", ".join(sorted(known))
         raise Unsupported("qemu", f"{field}.back={sound.back!r}", hint)
-    if sound.back == "spice" and not _has_spice(layout.spec):
+    if sound.back == "spice" and not layout.has_spice():
         raise Unsupported("qemu", f"{field}.back='spice'", "it needs a Spice display")
     yield Piece(field, "back", ("-audiodev", str(Opts(sound.back, id=id))))
     if sound.model == "pcspk":
@@ -129,12 +129,6 @@ def _sound(sound: Sound, index: int, layout: Layout) -> Iterator[Piece]:
         yield from layout.usb()
         more = _ON_USB
     yield layout.device(field, _SOUNDS[sound.model], more, id=id, audiodev=id)
-
-
-def _has_spice(spec: DomainSpec) -> bool:
-    from kvmnb.spec.screens import Spice
-
-    return any(isinstance(each, Spice) for each in spec.displays)
 
 
 def _watchdog(watchdog: Watchdog, layout: Layout) -> Iterator[Piece]:

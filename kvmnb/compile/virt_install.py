@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,17 +12,18 @@ from kvmnb.compile.settled import settled
 from kvmnb.compile.targets import refuse
 from kvmnb.compile.virt_install_board import board, boot, general
 from kvmnb.compile.virt_install_devices import devices, screens
+from kvmnb.compile.virt_install_extra import extra_options
 from kvmnb.compile.virt_install_network import networks
 from kvmnb.compile.virt_install_ports import ports
 from kvmnb.compile.virt_install_storage import storage
-from kvmnb.compile.virt_install_words import option, refused
+from kvmnb.compile.virt_install_words import option, refused, removed
 from kvmnb.errors import SpecError
 from kvmnb.spec import validate
 from kvmnb.spec.domain import DomainSpec
-from kvmnb.spec.storage import NewFile
+from kvmnb.spec.screens import Spice
 from kvmnb.spec.value import Value
 
-__all__ = ["Invocation", "compile_virt_install", "virt_install_pieces", "virt_install_settled"]
+__all__ = ["Invocation", "compile_virt_install", "virt_install_pieces"]
 
 PRINTS = ("all", "1", "2")
 
@@ -131,12 +131,14 @@ def virt_install_pieces(
     refuse(spec, "virt-install")
     if spec.cloud_init is not None:
         refused("cloud_init", "it takes files, not what is in them: --cloud-init user-data=FILE")
-    if spec.extra_xml:
-        refused("extra_xml", "no option takes elements; add them later: virsh edit NAME")
-    spec = virt_install_settled(spec, runtime)
+    spec = settled(spec, runtime, "virt-install")
     more: dict[str, list[str]] = {}
     for field, text in invocation.devices:
         more.setdefault(field, []).append(text)
+    extras = tuple(extra_options(spec.extra_xml, more))
+    tags = frozenset(tag for tag, _ in extras)
+    if spec.clock is None and "timer" in tags:
+        refused("extra_xml", "a timer goes with a clock: clock()")
     return (
         Piece("invocation", "", ("virt-install",)),
         *_before(invocation),
@@ -146,33 +148,24 @@ def virt_install_pieces(
         *networks(spec, more),
         *screens(spec, more),
         *ports(spec, more),
-        *devices(spec, more),
+        *devices(spec, more, tags),
         *boot(spec, more),
+        *(piece for _, piece in extras),
+        *_unasked(spec, more, tags),
         *_extra(spec),
         *_after(invocation),
     )
 
 
-def virt_install_settled(spec: DomainSpec, runtime: Runtime) -> DomainSpec:
-    """Return what a line of virt-install's says of `spec` on this host.
-
-    It is `settled`, but for new disks with a path, since such a line says how they are made, and
-    for the kernel that a catalogue image brings, since such a line names it.
-    """
-    result = settled(spec, runtime)
-    boot, direct = result.boot, runtime.direct_boot
-    if direct is not None and not boot.from_firmware and not (boot.kernel or boot.location):
-        boot = dataclasses.replace(
-            boot, kernel=direct.kernel, initrd=direct.initrd, append=direct.append
-        )
-    made = [isinstance(disk.back, NewFile) and disk.back.path is not None for disk in spec.disks]
-    if boot is result.boot and not any(made):
-        return result
-    disks = tuple(
-        asked if is_made else disk
-        for asked, disk, is_made in zip(spec.disks, result.disks, made, strict=True)
-    )
-    return dataclasses.replace(result, disks=disks, boot=boot)
+def _unasked(spec: DomainSpec, more: dict[str, list[str]], tags: frozenset[str]) -> Iterator[Piece]:
+    """Yield what takes out again elements without a field that virt-install would add."""
+    if spec.osinfo is not None and spec.osinfo.startswith("win") and "hyperv" not in tags:
+        yield removed("osinfo", "./features/hyperv")
+    spices = [index for index, each in enumerate(spec.displays) if isinstance(each, Spice)]
+    said = [any("image.compression" in word for word in more.get(f"displays[{index}]", ()))
+            for index in spices]  # fmt: skip
+    if spices and not any(said):
+        yield removed("displays", "./devices/graphics/image")
 
 
 def _extra(spec: DomainSpec) -> Iterator[Piece]:

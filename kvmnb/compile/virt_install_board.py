@@ -55,7 +55,7 @@ def general(spec: DomainSpec) -> Iterator[Piece]:
 def board(spec: DomainSpec, more: dict[str, list[str]]) -> Iterator[Piece]:
     """Yield the options for memory, processors, clock and power."""
     yield from _memory(spec.memory)
-    yield from _cpu(spec)
+    yield from _cpu(spec, more.get("cpu", []))
     if not spec.acpi:
         yield option("acpi", "--features", "acpi=off")
     yield from _machine_options(spec)
@@ -114,11 +114,11 @@ def _memory(memory: Memory) -> Iterator[Piece]:
         yield option("memory", "--memorybacking", backing)
 
 
-def _cpu(spec: DomainSpec) -> Iterator[Piece]:
+def _cpu(spec: DomainSpec, more: list[str]) -> Iterator[Piece]:
     cpu = spec.cpu
     layout: Pairs = [(key, getattr(cpu, key)) for key in ("sockets", "dies", "cores", "threads")]
     most: Pairs = [("maxvcpus", cpu.maximum)]
-    yield option("cpu", "--vcpus", joined(str(cpu.count), [*most, *layout]))
+    yield option("cpu", "--vcpus", ",".join([joined(str(cpu.count), [*most, *layout]), *more]))
     pairs: list[tuple[str, str | int | bool | None]] = []
     if cpu.model == "max":
         # not known to all versions as a word of its own

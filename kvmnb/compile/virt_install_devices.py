@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, assert_never
 
+from kvmnb.compile.libvirt_screens import usual_sound
 from kvmnb.compile.libvirt_words import AUDIO, SCSI, SECURITY, USB, VIDEOS
 from kvmnb.compile.piece import Piece
 from kvmnb.compile.virt_install_words import Pairs, differing, joined, option, refused, removed
@@ -16,7 +17,7 @@ from kvmnb.spec.screens import Spice, Window
 if TYPE_CHECKING:
     from kvmnb.spec.graphics import Display
 
-__all__ = ["NO_ADDRESSES", "devices", "screens", "sound_back"]
+__all__ = ["NO_ADDRESSES", "devices", "screens"]
 
 NO_ADDRESSES = ("socket", "none")
 """What ``listen=`` takes in place of an address (virt-install's manual, "--graphics")."""
@@ -103,17 +104,15 @@ def _video(video: Video) -> str:
     )
 
 
-def sound_back(spec_displays: tuple[object, ...]) -> str:
-    """Return what plays the sound of a guest that does not say it (libvirt, "Audio backends")."""
-    if any(isinstance(each, Spice) for each in spec_displays):
-        return "spice"
-    if any(isinstance(each, Window) for each in spec_displays):
-        return "sdl"
-    return "none"
+def devices(
+    spec: DomainSpec, more: dict[str, list[str]], extras: frozenset[str]
+) -> Iterator[Piece]:
+    """Yield the options for all other devices, and those against unasked ones.
 
-
-def devices(spec: DomainSpec, more: dict[str, list[str]]) -> Iterator[Piece]:
-    """Yield the options for all other devices, and those against unasked ones."""
+    `extras` are elements that stand in the guest besides.
+    """
+    if "redirdev" not in extras and any(isinstance(each, Spice) for each in spec.displays):
+        yield option("displays", "--redirdev", "none")
     for piece in (*_controllers(spec), *_inputs(spec), *_sounds(spec), *_virtio(spec)):
         further = more.get(piece.field)
         if further and piece.words[0] != "--xml":
@@ -137,7 +136,7 @@ def _inputs(spec: DomainSpec) -> Iterator[Piece]:
 
 
 def _sounds(spec: DomainSpec) -> Iterator[Piece]:
-    usual = sound_back(spec.displays)
+    usual = usual_sound(spec.displays)
     backs = list(dict.fromkeys(sound.back for sound in spec.sounds))
     tell = backs not in ([], [usual])
     for index, sound in enumerate(spec.sounds):
@@ -151,10 +150,8 @@ def _sounds(spec: DomainSpec) -> Iterator[Piece]:
         yield option(f"sounds[{index}]", "--sound", text)
     for number, back in enumerate(backs if tell else (), 1):
         yield option("sounds", "--audio", f"id={number},type={AUDIO[back]}")
-    if any(isinstance(each, Spice) for each in spec.displays):
-        if not spec.sounds:
-            yield option("sounds", "--sound", "none")
-        yield option("displays", "--redirdev", "none")
+    if any(isinstance(each, Spice) for each in spec.displays) and not spec.sounds:
+        yield option("sounds", "--sound", "none")
 
 
 def _virtio(spec: DomainSpec) -> Iterator[Piece]:

@@ -27,7 +27,7 @@ from kvmnb.parse.result import Parsed
 from kvmnb.spec.devices import Balloon
 from kvmnb.spec.domain import DomainSpec
 
-__all__ = ["parse_domain"]
+__all__ = ["parents", "parse_domain"]
 
 KINDS = ("kvm", "qemu", "xen", "kqemu", "hvf")
 OTHER_KINDS = ("lxc", "uml", "openvz", "test", "vmware", "hyperv", "vbox", "phyp", "vz", "bhyve")
@@ -52,8 +52,7 @@ def parse_domain(xml: str) -> Parsed:
         hint = "did you mean <domain>? " if near else ""
         reading.fail(root, f"{hint}a domain's XML begins with <domain>, not <{root.tag[:64]}>")
     given = _domain(reading, root)
-    parents = _parents(given)
-    extras = in_order(reading.extras, parents)
+    extras = in_order(reading.extras, parents(given))
     with reading.checked(root.child("name") or root):
         spec = DomainSpec(**given, extra_xml=extras)
     notes = sorted(reading.notes, key=lambda note: note.position)
@@ -282,11 +281,11 @@ def _arguments(reading: Reading, root: Node) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _parents(given: dict[str, Any]) -> list[str]:
+def parents(given: dict[str, Any]) -> list[str]:
     """Return every part that text may be kept under, in the order of the XML."""
     made = [section for section in SECTIONS if section != "devices"]
     for field in ("disks", "cdroms", "floppies"):
-        made += [f"{field}.{index}" for index in range(len(given[field]))]
+        made += [f"{field}.{index}" for index in range(len(given.get(field, ())))]
     fields = (
         *(
             "scsi",

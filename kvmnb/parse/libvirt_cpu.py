@@ -51,8 +51,8 @@ def _model(reading: Reading, node: Node) -> dict[str, Any]:
     mode = node.take("mode")
     named = node.child("model")
     model = None if named is None else named.text.strip() or None
-    if named is not None and named.take("fallback") == "allow":
-        reading.once(named, "kvmnb gives the guest the CPU that is named, and no other")
+    if named is not None and named.peek("fallback") == "allow":
+        named.take("fallback")
     if node.peek("match") == "exact":
         node.take("match")
     if node.take("check") in {"partial", "full"}:

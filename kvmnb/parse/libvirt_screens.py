@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kvmnb.compile.libvirt_screens import usual_sound
 from kvmnb.compile.libvirt_tree import Node
 from kvmnb.compile.libvirt_words import AUDIO, VIDEOS
 from kvmnb.parse.libvirt_chars import OWN_FOLDERS
@@ -241,9 +242,6 @@ class Screens:
         return sounds
 
     def _usual(self, node: Node) -> str:
-        from kvmnb.spec.screens import Spice, Window
-
-        kinds = [type(display) for display in self.displays]
-        back = "spice" if Spice in kinds else "sdl" if Window in kinds else "none"
+        back = usual_sound(tuple(self.displays))
         self.reading.note(node, "default", f"nothing is said to play the sound: it is {back!r}")
         return back

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from kvmnb.parse.qemu_draft import Draft, Entry
+from kvmnb.parse.qemu_draft import Draft, Entry, suggestion
+from kvmnb.parse.qemu_elsewhere import board_of_today
 from kvmnb.parse.qemu_options import Given, Options
 from kvmnb.parse.words import Word
 
@@ -26,7 +27,7 @@ def name(draft: Draft, option: Word, value: Word) -> None:
     if process is not None and not own:
         told = "the engine gives the process a title of its own"
         draft.note(process.key_at, f"process={process.value}", "ignored", told)
-    _nothing_left(draft, option, options)
+    _nothing_left(draft, option, options, "guest process debug-threads")
 
 
 def uuid(draft: Draft, option: Word, value: Word) -> None:
@@ -54,8 +55,12 @@ def smp(draft: Draft, option: Word, value: Word) -> None:
                 count *= fields.get(part, 1)
     if fields.get("maximum") == count and draft.run_dir is None:
         del fields["maximum"]
-    _nothing_left(draft, option, options)
+    _nothing_left(draft, option, options, "cpus sockets dies cores threads maxcpus")
     draft.part("cpu", value.position, count=count, **fields)
+
+
+GONE_FEATURES = {"osxsave", "ospke"}
+"""Bits of CPUID that mirror a control register; older logs of libvirt's name them."""
 
 
 def cpu(draft: Draft, option: Word, value: Word) -> None:
@@ -67,6 +72,10 @@ def cpu(draft: Draft, option: Word, value: Word) -> None:
         place, index = value.at(index), index + len(feature) + 1
         if not feature:
             raise draft.refused(place, "a feature is missing between two commas")
+        if feature.lstrip("+-").partition("=")[0] in GONE_FEATURES:
+            told = f"{feature} is gone since QEMU 3.0: the guest's kernel sets it by itself"
+            draft.note(place, feature, "removed", told)
+            continue
         bare = feature[0] not in "+-" and "=" not in feature
         found.append(f"{feature}=on" if bare else feature)
     draft.part("cpu", value.position, model=model, features=tuple(found))
@@ -86,9 +95,12 @@ def memory(draft: Draft, option: Word, value: Word) -> None:
         if not fields.get("slots") and maximum == fields.get("size_mib", 128):
             draft.note(most.key_at, f"maxmem={most.value}", "ignored", "there is no room for more")
             fields.pop("slots", None)
+        elif slots is None:
+            # room without places is for devices such as virtio-mem; -m options are joined
+            draft.keep(option, Word(f"maxmem={most.value}", most.key_at, value.end))
         else:
             fields["maximum_mib"] = maximum
-    _nothing_left(draft, option, options)
+    _nothing_left(draft, option, options, "size slots maxmem")
     draft.part("memory", value.position, **fields)
 
 
@@ -117,7 +129,8 @@ def machine(draft: Draft, option: Word, value: Word) -> None:
     """``-machine``: the board and its properties."""
     options = Options(draft.text, value, "type")
     if given := options.take("type"):
-        draft.fields["machine"], draft.places["machine"] = given.value, given.value_at
+        draft.fields["machine"] = board_of_today(draft, given)
+        draft.places["machine"] = given.value_at
     if given := options.take("accel"):
         draft.kvm_asked = _accelerators(draft, given.value.split(":"), given.value_at)
     if given := options.take("usb"):
@@ -152,6 +165,11 @@ def accel(draft: Draft, option: Word, value: Word) -> None:
     draft.said.add("accel")
     names.append(given.value)
     draft.kvm_asked = _accelerators(draft, names, given.value_at)
+    if given.value not in {"kvm", "tcg"}:
+        for each in options.items:
+            told = f"it is of the accelerator {given.value}, which is not used here"
+            draft.note(each.key_at, f"{each.key}={each.value}", "ignored", told)
+        return
     pairs = tuple((each.key, each.value) for each in options.items)
     if pairs:
         draft.fields["accel_options"] = (*draft.fields.get("accel_options", ()), *pairs)
@@ -164,8 +182,6 @@ def _accelerators(draft: Draft, names: list[str], at: int) -> str:
             told = "belongs to another system than Linux with KVM; here it is auto"
             draft.note(at, each, "changed", f"the accelerator {each} {told}")
         elif each not in {"kvm", "tcg", "auto"}:
-            from kvmnb.parse.qemu_draft import suggestion
-
             near = suggestion(each, ("kvm", "tcg"))
             raise draft.refused(at, f"accelerator {each[:40]!r}: {near}kvm or tcg")
     known = [each if each in {"kvm", "tcg"} else "auto" for each in names]
@@ -191,24 +207,32 @@ def settle_accel(draft: Draft, binary: str) -> None:
     draft.fields["accel"] = asked if asked in {"kvm", "tcg"} else "auto"
 
 
+_BOOT_KEYS = "order once menu strict splash splash-time reboot-timeout"
+
+
 def boot(draft: Draft, option: Word, value: Word) -> None:
     """``-boot``: from what, in which order."""
     options = Options(draft.text, value, "order")
     fields: dict[str, object] = {}
+    places: dict[str, int] = {}
     for key in ("order", "once", "splash"):
         if given := options.take(key):
-            fields[key] = given.value
-            draft.places[f"boot.{key}"] = given.value_at
+            fields[key], places[f"boot.{key}"] = given.value, given.value_at
     for key in ("menu", "strict"):
         if given := options.take(key):
             fields[key] = draft.switch(given, key)
     if given := options.take("splash-time"):
-        fields["menu_timeout_ms"] = draft.number(given, "splash-time", 1, 65535)
+        wait = draft.number(given, "splash-time", 0, 65535)
+        if wait:
+            fields["menu_timeout_ms"] = wait
+        else:
+            draft.keep(option, Word("splash-time=0", given.key_at, value.end))
     draft.part("boot", value.position, **fields)
+    draft.places |= places
     if given := options.take("reboot-timeout"):
         rest = f"reboot-timeout={given.value}"
         draft.keep(option, Word(rest, given.key_at, value.end))
-    _nothing_left(draft, option, options)
+    _nothing_left(draft, option, options, _BOOT_KEYS)
 
 
 def boot_file(draft: Draft, option: Word, value: Word) -> None:
@@ -222,7 +246,7 @@ def rtc(draft: Draft, option: Word, value: Word) -> None:
     for key, field in (("base", "base"), ("clock", "source"), ("driftfix", "driftfix")):
         if given := options.take(key):
             draft.part("clock", given.value_at, **{field: given.value})
-    _nothing_left(draft, option, options)
+    _nothing_left(draft, option, options, "base clock driftfix")
 
 
 ON_REBOOT = {"reset": "restart", "shutdown": "destroy"}
@@ -248,7 +272,7 @@ def action(draft: Draft, option: Word, value: Word) -> None:
     if given := options.take("watchdog"):
         draft.parts.setdefault("references", {})["watchdog"] = given
         draft.choice(given, "watchdog", WATCHDOG_ACTIONS)
-    _nothing_left(draft, option, options)
+    _nothing_left(draft, option, options, "reboot shutdown panic watchdog")
 
 
 def no_option(draft: Draft, option: Word, value: Word | None) -> None:
@@ -269,8 +293,9 @@ def no_option(draft: Draft, option: Word, value: Word | None) -> None:
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2})?", re.ASCII)
 
 
-def _nothing_left(draft: Draft, option: Word, options: Options) -> None:
+def _nothing_left(draft: Draft, option: Word, options: Options, known: str = "") -> None:
     if options.items:
         given: Given = options.items[0]
-        told = f"{option.text} has no {given.key[:40]!r}"
+        near = suggestion(given.key, known.split())
+        told = f"{option.text} has no {given.key[:40]!r}; {near}".rstrip("; ")
         raise draft.refused(given.key_at, told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kvmnb.parse.qemu_draft import Draft, Entry
+from kvmnb.parse.qemu_draft import Draft, Entry, suggestion
 from kvmnb.parse.qemu_options import Given, Options
 from kvmnb.parse.words import Word
 from kvmnb.spec.chardev import Private, Serial
@@ -230,9 +230,21 @@ def _socket(draft: Draft, options: Options, at: int) -> CharBack | None:
 # ---- -chardev
 
 
+KINDS = (
+    *("null", "socket", "udp", "msmouse", "vc", "ringbuf", "memory", "file", "pipe", "console"),
+    *("serial", "tty", "pty", "stdio", "braille", "parallel", "parport", "spicevmc", "spiceport"),
+    *("qemu-vdagent", "dbus", "testdev", "wctablet", "hub", "mux"),
+)
+"""What a chardev can be (QEMU manual, "Character device options")."""
+
+
 def chardev_entry(draft: Draft, option: Word, value: Word) -> None:
     """``-chardev``: understood with the device that has it, at the end."""
-    draft.entries.append(Entry(option, value, Options(draft.text, value, "backend")))
+    options = Options(draft.text, value, "backend")
+    kind = next((given for given in options.items if given.key == "backend"), None)
+    if kind is not None and kind.value not in KINDS and (near := suggestion(kind.value, KINDS)):
+        raise draft.refused(kind.value_at, f"QEMU has no chardev {kind.value[:40]!r}: {near}")
+    draft.entries.append(Entry(option, value, options))
 
 
 def mon_entry(draft: Draft, option: Word, value: Word) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from kvmnb.parse.qemu_draft import Draft, Entry
-from kvmnb.parse.qemu_network import MODELS, nic_device
+from kvmnb.parse.qemu_elsewhere import device_of_today
+from kvmnb.parse.qemu_network import MODELS, hub_device, nic_device
 from kvmnb.parse.qemu_options import Options
 from kvmnb.parse.qemu_places import AHCI, SCSI_MODELS, disk_device
 from kvmnb.parse.words import Word
@@ -37,8 +38,13 @@ def device_entry(draft: Draft, option: Word, value: Word) -> None:
             given = next(item for item in entry.options.items if item.key == "id")
             raise draft.refused(given.value_at, f"a device has the id {id_[:40]!r} already")
         ids[id_] = entry
+    if driver in MODELS and entry.options.get("vlan") is not None:
+        hub_device(draft, option, value, driver)
+        entry.used = True
     if driver in BRIDGES:
         draft.parts.setdefault("bridges", {})[id_ or ""] = entry
+    # microvm's virtio controllers are those of PCI on another bus
+    driver = driver.removesuffix("-device") + "-pci" if driver in _ON_MMIO else driver
     if driver in _CONTROLLERS:
         number = len(draft.parts.setdefault("controller ids", {}))
         draft.parts["controller ids"][id_ or f" {number}"] = driver
@@ -62,12 +68,21 @@ _CONTROLLERS = {
     "virtio-serial-pci", "virtio-serial", "usb-bot", "usb-uas", "sdhci-pci", "isa-fdc",
 }  # fmt: skip
 
+_ON_MMIO = {"virtio-serial-device", "virtio-scsi-device"}
+
+_TUNING = {
+    *("max_ports", "vectors", "num_queues", "cmd_per_lun", "max_sectors", "virtqueue_size"),
+    *("iothread", "ioeventfd", "disable-legacy", "disable-modern"),
+}
+"""Properties of a controller that change how fast, and not what, the guest has there."""
+
 
 def settle_devices(draft: Draft) -> None:
     """Take each device into the spec that fields can say, in the order of the line."""
     for entry in draft.entries:
-        if entry.option != "-device":
+        if entry.option != "-device" or entry.used:
             continue
+        device_of_today(draft, entry)
         driver = _on_pci(draft, entry)
         if driver in FIRST_SCREENS:
             draft.said.add("vga")
@@ -147,14 +162,17 @@ def _settle_controllers(draft: Draft) -> None:
             if any(name.startswith(prefixes) for name in loose)
         }
         for id_, entry in entries.items():
-            driver = entry.options.get("driver") or ""
+            driver = draft.parts["controller ids"][id_]
             family = _family(driver)
             options = entry.options.copy()
             draft.free_place(options)
             plain = {"driver", "id", "p2", "p3", *({"bus"} if between else ())}
-            bare = all(given.key in plain for given in options.items)
+            tuned = [given for given in options.items if given.key in _TUNING]
+            bare = all(given.key in plain or given in tuned for given in options.items)
             if options.get("masterbus") is not None and id_ not in wanted:
-                entry.used = True  # the slow half of an EHCI controller, which comes with it
+                entry.used = True
+                told = "the slow half of an EHCI controller, which kvmnb's tablets do without"
+                draft.note(entry.at, f"-device {entry.word.text}", "ignored", told)
                 continue
             if _between(entry) != between or not bare or family in needed or id_ in wanted:
                 continue
@@ -166,6 +184,9 @@ def _settle_controllers(draft: Draft) -> None:
                     entry.used = True
             elif id_ in used or family in used.values():
                 entry.used = True
+                for given in tuned:
+                    told = f"the {driver} of kvmnb's has QEMU's own"
+                    draft.note(given.key_at, f"{given.key}={given.value}", "ignored", told)
 
 
 def _settle_bridges(draft: Draft) -> None:

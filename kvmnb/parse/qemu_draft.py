@@ -130,6 +130,7 @@ class Draft:
         try:
             return make(*args, **fields)
         except SpecError as error:
+            at = self.places.get(error.field, at)
             raise self.refused(at, f"{error.field}: {error.reason}") from error
 
     # ---- values

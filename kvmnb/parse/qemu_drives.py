@@ -7,9 +7,10 @@ the bytes. The front is what ``if=`` or a ``-device`` makes of it; `qemu_places`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from kvmnb.parse.qemu_draft import Draft, Entry
+from kvmnb.parse.qemu_draft import Draft, Entry, suggestion
 from kvmnb.parse.qemu_files import file_named, protocol_back
 from kvmnb.parse.qemu_options import Given, Options
 from kvmnb.parse.words import Word
@@ -93,7 +94,17 @@ def short_drive(draft: Draft, option: Word, value: Word) -> None:
 
 def drive_entry(draft: Draft, option: Word, value: Word) -> None:
     """``-drive``: understood once all drives and devices are known."""
-    draft.entries.append(Entry(option, value, Options(draft.text, value)))
+    options = Options(draft.text, value)
+    for given in options.items:
+        if given.key not in DRIVE_KEYS and get_close_matches(given.key, DRIVE_KEYS, 1, 0.75):
+            near = suggestion(given.key, DRIVE_KEYS)
+            told = f"-drive has no {given.key[:40]!r}; {near}"
+            raise draft.refused(given.key_at, told.rstrip())
+    draft.entries.append(Entry(option, value, options))
+
+
+DRIVE_KEYS = ("file", "format", "media", "cache", "readonly", "snapshot", "index", "discard")
+"""Keys whose near misses are slips: no driver's own properties come close to them."""
 
 
 def blockdev_entry(draft: Draft, option: Word, value: Word) -> None:
@@ -142,6 +153,8 @@ def medium_of(draft: Draft, entry: Entry) -> tuple[Medium, list[Entry]] | None:
         if back is None or options.items:
             return None
         medium.back = back
+        if not isinstance(back, ExistingFile) and medium.format == "raw":
+            medium.format = None  # what far bytes are unless told otherwise
         return medium, [entry]
     keys = _nested(options, "file.")
     if keys and not options.items:
@@ -184,6 +197,10 @@ def _modes(draft: Draft, medium: Medium, options: Options) -> None:
             options.items.append(given)
     if given := options.take("aio"):
         medium.aio = draft.choice(given, "aio", ("threads", "native", "io_uring"))
+        if medium.aio == "native" and not medium.direct:
+            told = "without cache=none QEMU used threads for it, and refuses it today"
+            draft.note(given.key_at, "aio=native", "changed", told)
+            medium.aio = None
     if given := options.take("discard"):
         word = {"on": "unmap", "off": "ignore"}.get(given.value, given.value)
         medium.discard = draft.choice(given._replace(value=word), "discard", ("ignore", "unmap"))
@@ -217,8 +234,6 @@ def _chain(draft: Draft, entry: Entry) -> tuple[Medium, list[Entry]] | None:
         if below is not None:
             lower = media(draft).get(below.value)
             if lower is None:
-                from kvmnb.parse.qemu_draft import suggestion
-
                 near = suggestion(below.value, media(draft))
                 told = f"no -blockdev has the node-name {below.value[:40]!r}; {near}"
                 raise draft.refused(below.value_at, told.rstrip("; "))

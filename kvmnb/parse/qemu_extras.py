@@ -135,17 +135,21 @@ def _add_sound(draft: Draft, at: int, model: str, back: str) -> None:
 
 
 def _audiodev(draft: Draft, given: Given | None) -> tuple[int, str, Entry] | None:
-    """Return where a sound card's back stands in the line, what it is, and its entry."""
+    """Return the place of a sound card in the order of the line, its back, and that one's entry.
+
+    The place is the back's; of a second card on the same back, which gets one of its own, it is
+    where the card names it.
+    """
     if given is None:
         return None
     behind = _entry_with(draft, "-audiodev", given.value)
-    if behind is None or behind.used:
+    if behind is None:
         return None
     options = behind.options.copy()
     driver, _ = options.take("driver"), options.take("id")
     if driver is None or driver.value not in _BACKS or options.items:
         return None
-    return behind.at, driver.value, behind
+    return given.value_at if behind.used else behind.at, driver.value, behind
 
 
 def sound(draft: Draft, entry: Entry, options: Options) -> bool:

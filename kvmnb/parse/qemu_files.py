@@ -140,8 +140,6 @@ def _url(draft: Draft, scheme: str, rest: str, at: int) -> DiskBack | None:
         return _server(draft, at, protocol=protocol, socket=socket, name=path)
     if query:
         return None
-    if protocol == "ssh":
-        path = "/" + path
     if (address.user and ":" in address.user) or (address.user and "%" in address.user):
         return None  # a password, which no field holds
     if protocol == "gluster" and "/" not in path:
@@ -179,9 +177,6 @@ def _json(draft: Draft, rest: str, at: int) -> DiskBack | None:
 
 
 Keys = dict[str, tuple[str, int]]
-
-PORTS = {"nbd": 10809, "ssh": 22, "iscsi": 3260, "rbd": 6789, "gluster": 24007}
-"""The ports that each protocol has by itself (IANA's list), which a spec does not name."""
 
 
 def protocol_back(draft: Draft, keys: Keys, at: int) -> DiskBack | None:
@@ -272,8 +267,6 @@ def _served(draft: Draft, driver: str, keys: Keys, at: int) -> DiskBack | None:
     if port is not None and port and not port.isdigit():
         return None
     number = int(port[:8]) if port else None
-    if number == PORTS[driver]:
-        number = None
     return _server(
         draft,
         at,

@@ -22,6 +22,7 @@ VIDEO_DEVICES = {
     "virtio-vga": "virtio", "virtio-gpu-pci": "virtio", "virtio-vga-gl": "virtio",
     "virtio-gpu-gl-pci": "virtio", "bochs-display": "bochs", "ramfb": "ramfb",
     "secondary-vga": "std",
+    "isa-vga": "std", "isa-cirrus-vga": "cirrus",
 }  # fmt: skip
 
 
@@ -71,7 +72,7 @@ def _port_bus(draft: Draft, options: Options) -> None:
     if bus is not None:
         id_ = bus.value.rpartition(".")[0]
         driver = draft.parts.get("controller ids", {}).get(id_)
-        if driver not in {"virtio-serial-pci", "virtio-serial"}:
+        if driver not in {"virtio-serial-pci", "virtio-serial"}:  # microvm's are called so, too
             options.items.append(bus)
 
 
@@ -202,6 +203,8 @@ def _video(model: str) -> Callable[[Draft, Entry, Options], bool]:
         from kvmnb.spec.graphics import Video
 
         driver = entry.options.get("driver") or ""
+        if driver.startswith("isa-") != (draft.fields.get("machine") == "isapc"):
+            return False  # the cards of the two kinds of boards go by other names
         options.take("id")
         size = options.take("vgamem_mb", "vram_size_mb", "vgamem")
         heads = options.take("max_outputs")

@@ -76,7 +76,9 @@ def parse_words(text: str, words: tuple[Word, ...], notes: tuple[Note, ...]) -> 
         raise ParseError(text, asked.position, told)
     draft = Draft(text, words[0])
     draft.notes.extend(notes)
-    if binary.arch != "x86_64":
+    if binary.arch == "i386":
+        draft.said.add("32 bits")
+    elif binary.arch != "x86_64":
         draft.fields["arch"] = binary.arch
     draft.run_dir = _run_dir(words)
     _options(draft, words)
@@ -125,6 +127,7 @@ def _options(draft: Draft, words: tuple[Word, ...]) -> None:
 
 
 _END = {"-vnc", "-spice", "-k", "-S", "-incoming"}
+_OWN_SECRET = re.compile(r"secret,id=(?:vnc\d*|spice)-secret,file=")
 
 
 def _engine_end(words: tuple[Word, ...], index: int) -> bool:
@@ -133,7 +136,7 @@ def _engine_end(words: tuple[Word, ...], index: int) -> bool:
     value = words[index + 1].text if index + 1 < len(words) else ""
     if option == "-device":
         return re.search(r",id=video\d+(,|\Z)", value) is not None
-    return option in _END or (option == "-object" and value.startswith("secret,id="))
+    return option in _END or (option == "-object" and _OWN_SECRET.match(value) is not None)
 
 
 def _verbatim(draft: Draft, words: Sequence[Word]) -> None:
@@ -142,6 +145,13 @@ def _verbatim(draft: Draft, words: Sequence[Word]) -> None:
     text = " ".join(word.text for word in words)
     told = "no field stands for it; QEMU gets it as it is"
     draft.note(words[0].position, text, "kept", told)
+
+
+_MEANT = {
+    "mem": "m", "memory": "m", "ram": "m", "cpus": "smp", "vcpus": "smp", "disk": "hda",
+    "iso": "cdrom", "network": "nic", "kvm": "enable-kvm",
+}  # fmt: skip
+"""What people write who know what they want, and not what QEMU calls it."""
 
 
 def _name(draft: Draft, option: Word) -> str:
@@ -158,7 +168,8 @@ def _name(draft: Draft, option: Word) -> str:
     if equals and head in NAMES:
         told = f"QEMU wants a space, not an equals sign: -{head} {rest[:40]}"
         raise draft.refused(option.at(len(option.text) - len(rest) - 1), told)
-    near = suggestion(name, NAMES).replace("did you mean '", "did you mean '-")
+    meant = _MEANT.get(name.lower(), name)
+    near = suggestion(meant, NAMES).replace("did you mean '", "did you mean '-")
     raise draft.refused(
         option.position, f"QEMU has no option {option.text[:40]!r}; {near}".rstrip("; ")
     )
@@ -193,6 +204,9 @@ def _image(draft: Draft, word: Word) -> None:
     """A word that belongs to no option is the first hard disk's image."""
     if not word.text:
         raise draft.refused(word.position, "an empty word is no image")
+    if word.text.strip("[]") in {"...", "....", "\u2026"}:
+        draft.note(word.position, word.text, "ignored", "it stands for options that are not shown")
+        return
     if "image" in draft.said:
         told = "a second word without an option; the first one is the disk image already"
         raise draft.refused(word.position, told)
@@ -242,6 +256,8 @@ def query(text: str, words: tuple[Word, ...]) -> Query | None:
         if name in {"version", "h", "help", "audio-help"}:
             what = {"version": "version", "audio-help": "audio"}.get(name, "help")
             return Query(what=what, text=text, position=option.position)
+        if name == "dump-vmstate":  # QEMU writes the list and ends
+            return Query(what="other", text=text, position=option.position)
         if not NAMES[name] or index == len(words):
             continue
         value = words[index]

@@ -18,6 +18,7 @@ __all__ = [
     "MODELS",
     "default_nic",
     "host_nic",
+    "hub_device",
     "net",
     "netdev_entry",
     "netdevs",
@@ -58,7 +59,10 @@ _TODAY = "today: -nic for both halves of a card, or -netdev and -device for one 
 
 def default_model(draft: Draft) -> str:
     """Return the card that the board has when nobody names one."""
-    return "e1000e" if "q35" in draft.fields.get("machine", "pc") else "e1000"
+    machine = draft.fields.get("machine", "pc")
+    if machine == "isapc":
+        return "ne2k_isa"
+    return "e1000e" if "q35" in machine else "e1000"
 
 
 def nic(draft: Draft, option: Word, value: Word) -> None:
@@ -114,6 +118,21 @@ def net(draft: Draft, option: Word, value: Word) -> None:
         return
     hubs = draft.parts.setdefault("hubs", {}).setdefault(hub, ([], []))
     hubs[0 if kind.value == "nic" else 1].append((option, value, kind, options))
+
+
+def hub_device(draft: Draft, option: Word, value: Word, driver: str) -> None:
+    """``-device CARD,vlan=N``: a card on a hub, as ``-net nic`` is."""
+    options = Options(draft.text, value, "driver")
+    device, given = options.take("driver"), options.take("vlan")
+    if device is None or given is None:
+        return
+    draft.said.add("net")
+    hub = draft.number(given, "vlan", 0, 1 << 16)
+    told = f"vlan= is gone since QEMU 3.0: it named a hub; {_TODAY}"
+    draft.note(given.key_at, f"vlan={given.value}", "removed", told)
+    options.items.append(device._replace(key="model", value=driver))
+    hubs = draft.parts.setdefault("hubs", {}).setdefault(hub, ([], []))
+    hubs[0].append((option, value, device, options))
 
 
 def _dump(draft: Draft, option: Word, options: Options) -> None:
@@ -194,8 +213,12 @@ def _front(draft: Draft, options: Options) -> dict[str, Given | None]:
         "vectors": options.take("vectors"),
     }
     if options.items:
+        from kvmnb.parse.qemu_draft import suggestion
+
         given = options.items[0]
-        raise draft.refused(given.key_at, f"-net nic has no {given.key[:40]!r}")
+        near = suggestion(given.key, ("model", "macaddr", "netdev", "addr", "vectors", "vlan"))
+        told = f"-net nic has no {given.key[:40]!r}; {near}".rstrip("; ")
+        raise draft.refused(given.key_at, told)
     return front
 
 

@@ -104,6 +104,10 @@ def _balloon(draft: Draft, option: Word, value: Word) -> None:
         draft.fields["balloon"] = Balloon()
 
 
+def _hax(draft: Draft, option: Word, value: Word) -> None:
+    draft.kvm_asked = "auto"
+
+
 def _no_kvm(draft: Draft, option: Word, value: Word) -> None:
     draft.kvm_asked = "tcg"
 
@@ -137,6 +141,8 @@ def _window(toolkit: str) -> Callable[[Draft, Word, Word], None]:
 _SOUNDHW = {
     "ac97": "ac97", "es1370": "es1370", "sb16": "sb16", "hda": "ich6", "pcspk": "pcspk",
 }  # fmt: skip
+_ISA_SOUNDHW = ("adlib", "gus", "cs4231a")
+"""Cards of the nineties that no field stands for; their devices are called the same."""
 
 
 def _soundhw(draft: Draft, option: Word, value: Word) -> None:
@@ -147,7 +153,12 @@ def _soundhw(draft: Draft, option: Word, value: Word) -> None:
     index = 0
     for number, name in enumerate(dict.fromkeys(names)):
         at = value.at(index) if value.text != "all" else value.position
-        word = draft.choice(Word(name, at, value.end), "-soundhw", _SOUNDHW)
+        names_known = (*_SOUNDHW, *_ISA_SOUNDHW)
+        word = draft.choice(Word(name, at, value.end), "-soundhw", names_known)
+        if word in _ISA_SOUNDHW:
+            draft.keep(Word("-device", at, value.end), Word(word, at, value.end))
+            index += len(name) + 1
+            continue
         sound = draft.made(at, Sound, _SOUNDHW[word])
         draft.parts.setdefault("sounds", {})[option.position + number] = sound
         index += len(name) + 1
@@ -191,6 +202,7 @@ OLD_FORMS: dict[str, Callable[[Draft, Word, Word], None]] = {
     "startdate": _startdate,
     "rtc-td-hack": _driftfix,
     "no-kvm": _no_kvm,
+    "enable-hax": _hax,
     "realtime": _realtime,
     "tb-size": _tb_size,
     "sdl": _window("sdl"),

@@ -282,7 +282,10 @@ def _bus_place(
             place = draft.number(target, "scsi-id", 0, 255) if target is not None else None
             if given is None:
                 first = next((i for i, each in controllers.items() if each in SCSI_MODELS), None)
-                return ("scsi", place, first) if first is not None else None
+                if first is None:
+                    return None
+                draft.fields["scsi"] = SCSI_MODELS[controllers[first]]
+                return "scsi", place, first
             if driver not in SCSI_MODELS or not _first(draft, named[0], SCSI_MODELS):
                 return None
             draft.fields["scsi"] = SCSI_MODELS[driver]

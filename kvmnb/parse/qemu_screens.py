@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from kvmnb.parse.qemu_draft import Draft
-from kvmnb.parse.qemu_options import Options, doubled
+from kvmnb.parse.qemu_options import Given, Options, doubled
 from kvmnb.parse.words import Word
 from kvmnb.spec.graphics import VNC, Video
 
@@ -116,6 +116,8 @@ def vnc(draft: Draft, option: Word, value: Word, implied: str | None = "vnc") ->
     if target.value == "none":
         return
     fields = _vnc_target(draft, target.value, target.value_at)
+    _old_tls(draft, option, options)
+    whole = options.copy()
     if draft.run_dir is not None:
         options.take("id")
     if given := options.take("password"):
@@ -136,18 +138,65 @@ def vnc(draft: Draft, option: Word, value: Word, implied: str | None = "vnc") ->
     if draft.run_dir is not None and (secret := options.take("password-secret")) is not None:
         _own_secret(draft, secret.value)
         fields["password"] = True
-    if given := options.take("audiodev"):
-        draft.note(given.key_at, f"audiodev={given.value}", "ignored", "sound is not sent to VNC")
+    elif (password := _plain_secret(draft, options)) is not None:
+        fields["password"] = password
+    sound = options.take("audiodev")
+    if not options.items and sound is not None:
+        draft.note(sound.key_at, f"audiodev={sound.value}", "ignored", "sound is not sent to VNC")
     if options.items:
-        _keep_vnc(draft, option, options, target.value)
+        _keep_vnc(draft, option, whole, target.value)
         return
     draft.add("displays", draft.made(target.value_at, VNC, **fields))
+
+
+def _old_tls(draft: Draft, option: Word, options: Options) -> None:
+    """``tls``, ``x509=FOLDER``, ``x509verify=FOLDER`` and ``acl``, as they are written today."""
+    if given := options.take("acl"):
+        told = "acl is gone since QEMU 6.0; today: tls-authz= and sasl-authz= name objects"
+        draft.note(given.key_at, given.key, "removed", told)
+    tls, plain = options.take("tls"), options.take("x509")
+    verified = options.take("x509verify")
+    given = verified or plain or tls
+    if given is None:
+        return
+    kind = "tls-creds-anon,id=vnc-tls,endpoint=server"
+    if given is not tls:
+        # a folder that is not named is the one of QEMU's that held its certificates
+        folder = "/etc/pki/qemu" if given.value == "on" else given.value
+        check = "on" if verified else "off"
+        kind = "tls-creds-x509,id=vnc-tls,endpoint=server"
+        kind += f",dir={doubled(folder)},verify-peer={check}"
+    told = f"{given.key} is gone since QEMU 3.1; today: -object {kind} and tls-creds=vnc-tls"
+    draft.note(given.key_at, given.key, "removed", told)
+    draft.kept.append((option.position, ("-object", kind)))
+    options.items.append(given._replace(key="tls-creds", value="vnc-tls"))
 
 
 def _own_secret(draft: Draft, id_: str) -> None:
     for entry in draft.entries:
         if entry.option == "-object" and entry.options.get("id") == id_:
             entry.used = True
+
+
+def _plain_secret(draft: Draft, options: Options) -> str | None:
+    """Take the password out of the object before it that ``password-secret=`` names, if plain."""
+    id_ = options.get("password-secret")
+    if [given.key for given in options.items] != ["password-secret"]:
+        return None  # the server stays verbatim, and so does what it names
+    for entry in draft.entries:
+        given = entry.options.copy()
+        plain = id_ is not None and entry.option == "-object" and given.get("id") == id_
+        if not plain or given.get("format") not in {None, "raw"}:
+            continue
+        for key in ("id", "qom-type", "format"):
+            given.take(key)
+        data = given.take("data")
+        if data is None or given.items:
+            return None
+        options.take("password-secret")
+        entry.used = True
+        return data.value
+    return None
 
 
 def _vnc_target(draft: Draft, target: str, at: int) -> dict[str, Any]:
@@ -202,6 +251,9 @@ def settle_keymap(draft: Draft) -> None:
         for index, each in enumerate(displays):
             if not isinstance(each, VNC) and hasattr(each, "fullscreen"):
                 displays[index] = draft.made(full["at"], dataclasses.replace, each, fullscreen=True)
+                return
+        told = "no window is there to fill the screen with"
+        draft.note(full["at"], "-full-screen", "ignored", told)
 
 
 def spice(draft: Draft, option: Word, value: Word) -> None:
@@ -210,6 +262,7 @@ def spice(draft: Draft, option: Word, value: Word) -> None:
 
     draft.said.add("display")
     options = Options(draft.text, value)
+    whole = options.copy()
     fields: dict[str, Any] = {}
     for key, field in (("port", "port"), ("tls-port", "tls_port")):
         if given := options.take(key):
@@ -231,8 +284,13 @@ def spice(draft: Draft, option: Word, value: Word) -> None:
     if draft.run_dir is not None and (secret := options.take("password-secret")) is not None:
         _own_secret(draft, secret.value)
         fields["password"] = "secret"
+    elif (password := _plain_secret(draft, options)) is not None:
+        fields["password"] = password
     if options.items:
-        draft.keep(option, value)
+        if address is None:
+            whole.items.append(Given("addr", "127.0.0.1", value.end, value.end))
+        rest = ",".join(f"{given.key}={doubled(given.value)}" for given in whole.items)
+        draft.keep(option, Word(rest, value.position, value.end))
         return
     display: Spice = draft.made(value.position, Spice, **fields)
     draft.add("displays", display)

@@ -20,6 +20,7 @@ from kvmnb.parse.qemu_old import settle_user_network
 from kvmnb.parse.qemu_options import Options, doubled
 from kvmnb.parse.qemu_places import board_drives, next_places
 from kvmnb.parse.qemu_screens import settle_keymap
+from kvmnb.parse.words import Word
 from kvmnb.spec.boot import Boot
 from kvmnb.spec.chardev import Serial
 from kvmnb.spec.cpu import CPU
@@ -125,13 +126,10 @@ def _defaults(draft: Draft) -> None:
     if "net" not in draft.said:
         default_nic(draft)
     if "vga" not in draft.said:
-        draft.lists.setdefault("videos", []).insert(0, Video())
-        draft.note(
-            draft.binary.position,
-            draft.binary.text,
-            "default",
-            "QEMU gives the guest a standard graphics card",
-        )
+        bare = draft.fields.get("machine") == "isapc"
+        draft.lists.setdefault("videos", []).insert(0, Video("cirrus" if bare else "std"))
+        told = f"QEMU gives the guest a {'Cirrus' if bare else 'standard'} graphics card"
+        draft.note(draft.binary.position, draft.binary.text, "default", told)
     if graphic and "display" not in draft.said:
         draft.add("displays", VNC())
         told = "QEMU opens a window, or a VNC server; here the screen is on a private socket"
@@ -151,9 +149,22 @@ def _floppies(draft: Draft) -> None:
     draft.lists["floppies"] = [given[unit] for unit in sorted(given)]
 
 
+def _narrow(draft: Draft) -> None:
+    """Give a guest of ``qemu-system-i386`` its processor, on the same board."""
+    told = "qemu-system-x86_64 has the same boards, and is what runs here"
+    cpu = draft.parts.setdefault("cpu", {})
+    if cpu.get("model") is None:
+        cpu["model"] = "qemu32"
+        draft.places.setdefault("cpu", draft.binary.position)
+        told += "; qemu32 is the processor that qemu-system-i386 has by itself"
+    draft.note(draft.binary.position, draft.binary.text, "changed", told)
+
+
 def _parts(draft: Draft) -> None:
     """Make the parts that several options describe."""
     at = draft.places
+    if "32 bits" in draft.said:
+        _narrow(draft)
     if cpu := draft.parts.get("cpu"):
         own_default = draft.run_dir is not None and draft.fields["accel"] == "kvm"
         if own_default and cpu.get("model") == "host":
@@ -191,11 +202,48 @@ def _keep_rest(draft: Draft) -> None:
     entries = [entry for entry in draft.entries if not entry.used]
     entries = _with_what_they_name(draft, entries)
     clashes = _clashes(draft, entries)
+    _snapshot(draft, entries)
     for entry in entries:
+        _freed(draft, entry)
         value = _rewritten(entry.options, {**draft.renamed, **clashes}, entry.word.text)
         draft.kept.append((entry.at, (entry.option, value)))
         told = entry.message or "no field stands for all that it says; QEMU gets it as it is"
         draft.note(entry.at, f"{entry.option} {entry.word.text}", "kept", told)
+
+
+_ON_PCI = re.compile(r"(?:0x)?[01]?[0-9a-f](?:\.(?:0x)?[0-7])?", re.ASCII | re.IGNORECASE)
+"""A place on PCI, unlike the places in memory that some devices have."""
+
+
+def _freed(draft: Draft, entry: Entry) -> None:
+    """Take the place on the board's own bus from a device that is kept: others got it by now."""
+    if entry.option != "-device" or draft.run_dir is not None:
+        return
+    if entry.options.get("bus") not in {None, "pci.0", "pcie.0"}:
+        return
+    options = entry.options.copy()
+    driver, place = options.take("driver"), draft.free_place(options)
+    if place is None or driver is None or _ON_PCI.fullmatch(place.value) is None:
+        return
+    told = f"the board gives the {driver.value} a place"
+    draft.note(place.key_at, f"{place.key}={place.value}", "ignored", told)
+    rest = "".join(f",{given.key}={doubled(given.value)}" for given in options.items)
+    options.items.insert(0, driver)
+    options.json = False
+    entry.options = options
+    entry.word = Word(driver.value + rest, entry.word.position, entry.word.end)
+
+
+def _snapshot(draft: Draft, kept: list[Entry]) -> None:
+    """Keep ``-snapshot`` for the drives that stay verbatim; all others have it as a field."""
+    given = draft.parts.get("snapshot")
+    if given is None:
+        return
+    drives = [each for field in ("disks", "floppies") for each in draft.lists.get(field, ())]
+    if any(entry.option == "-drive" for entry in kept):
+        draft.keep(given["option"], None)
+    elif not any(each.snapshot for each in drives):
+        draft.ignore(given["option"], None, "no drive of the line has an overlay by it")
 
 
 def _with_what_they_name(draft: Draft, kept: list[Entry]) -> list[Entry]:

@@ -28,6 +28,11 @@ def _said(word: str) -> Callable[[Draft, Word, Word | None], None]:
     return handler
 
 
+def _snapshot(draft: Draft, option: Word, value: Word | None) -> None:
+    draft.said.add("snapshot")
+    draft.parts["snapshot"] = {"option": option}
+
+
 def _incoming(draft: Draft, option: Word, value: Word) -> None:
     draft.fields["incoming"], draft.places["incoming"] = value.text, value.position
 
@@ -86,7 +91,7 @@ HANDLERS: dict[str, Callable[..., Any]] = {
     "drive": qemu_drives.drive_entry,
     "blockdev": qemu_drives.blockdev_entry,
     **dict.fromkeys(qemu_drives.SHORT, qemu_drives.short_drive),
-    "snapshot": _said("snapshot"),
+    "snapshot": _snapshot,
     "nic": qemu_network.nic,
     "net": qemu_network.net,
     "netdev": qemu_network.netdev_entry,
@@ -122,6 +127,8 @@ IGNORED = {
     "trace": "the engine keeps QEMU's messages",
     "no-user-config": "the engine gives it to every guest",
     "msg": "the engine keeps QEMU's messages",
+    "g": "a PC's screen has the size that the guest chooses",
+    "id": "it is Proxmox's own number of the guest",
     "echr": "the notebook's console has its own keys",
     "enable-sync-profile": "it is for QEMU's own developers",
 }

@@ -6,7 +6,9 @@ import re
 from typing import Any
 
 from kvmnb.compile.libvirt_words import BOARD_OPTIONS, BOOT
+from kvmnb.compile.libvirt_xml import Element
 from kvmnb.compile.virt_install_board import BACKING_DIR, CPU_MODES
+from kvmnb.compile.virt_install_extra import TIMERS, flat
 from kvmnb.parse.virt_install_draft import Draft
 from kvmnb.parse.virt_install_options import Given
 from kvmnb.parse.virt_install_subs import ON, Sub, Subs
@@ -104,6 +106,11 @@ def vcpus(draft: Draft, given: Given) -> None:
         said[part] = subs.number(part)
     draft.cpu |= {key: value for key, value in said.items() if value is not None}
     draft.said.setdefault("cpu", given.at(0))
+    for keys in (("cpuset", "vcpu.cpuset"), ("placement", "vcpu.placement")):
+        sub = subs.sub(*keys)
+        if sub is not None and sub.value:
+            draft.extra("domain", flat(Element("vcpu", more={keys[0]: sub.value})))
+            draft.note(sub.position, sub.written, "kept", "no field stands for it")
     subs.keep_option()
 
 
@@ -222,7 +229,7 @@ def clock(draft: Draft, given: Given) -> None:
             draft.fail(given.position, "a clock's offset is utc or localtime here")
         said["base"] = offset
     timers: dict[str, dict[str, Sub]] = {}
-    for name in ("rtc", "pit", "hpet"):
+    for name in ("rtc", "pit", "hpet", *TIMERS):
         for what in ("tickpolicy", "present"):
             if (sub := subs.sub(f"{name}_{what}")) is not None:
                 timers.setdefault(name, {})[what] = sub
@@ -251,6 +258,10 @@ def _timer(draft: Draft, name: str, what: str, sub: Sub, subs: Subs) -> None:
             said["pit"] = word
         case "hpet", "present":
             said["hpet"] = word.lower() in ON
+        case _, "present" if name in TIMERS:
+            present = word.lower() in ON
+            draft.extra("clock", flat(Element("timer", name=name, present=present)))
+            draft.note(sub.position, sub.written, "kept", "no field stands for such a timer")
         case _:
             written = sub.written
             if sub.key.startswith("timer"):

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from kvmnb.compile.libvirt_words import AUDIO, SCSI, SECURITY, USB, VIDEOS
+from kvmnb.parse import virt_install_elements as elements
 from kvmnb.parse.virt_install_draft import Draft
 from kvmnb.parse.virt_install_options import Given
 from kvmnb.parse.virt_install_subs import Subs
@@ -181,6 +182,9 @@ def controller(draft: Draft, given: Given) -> None:
     elif kind == "scsi" and model in SCSI_WORDS and not left and not index:
         draft.fields["scsi"] = SCSI_WORDS[model]
     else:
+        if not (kind == "usb" and model == "none") and elements.read(draft, given):
+            draft.note(given.position, value, "kept", "no field stands for it; it stays as it is")
+            return
         kept(draft, given, f"a controller {kind or ''}".rstrip())
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
+from kvmnb.compile.virt_install_extra import SECTIONS, TAGS, Grown, supported
 from kvmnb.errors import ParseError, SpecError
 from kvmnb.parse.result import Kind, Note
+from kvmnb.spec.platform import ExtraXML
 
 __all__ = ["Draft"]
 
@@ -43,6 +45,8 @@ class Draft:
         self.said: dict[str, int] = {}
         self.silenced: set[str] = set()
         self.disk_order: list[dict[str, Any]] = []
+        self.extras: list[ExtraXML] = []
+        self.grown: dict[str, Grown] = {}
 
     def note(self, position: int, text: str, kind: Kind, message: str) -> None:
         """Add a note."""
@@ -74,6 +78,38 @@ class Draft:
     def keep_sub(self, field: str, written: str) -> None:
         """Keep a sub-option of a device, verbatim."""
         self.invocation.setdefault("devices", []).append((field, written))
+
+    def grow(self, place: str, key: str, value: str | None) -> bool:
+        """Write an element for a sub-option of `place`; return whether there is one for it.
+
+        Parameters
+        ----------
+        place : a device's own field, such as ``disks[0]``, or an option about a section
+        """
+        base = place.partition("[")[0]
+        tag, option = TAGS.get(base, (SECTIONS.get(base, ""), base))
+        today = supported(option, key)
+        if not tag or today is None or value is None:
+            return False
+        if place not in self.grown:
+            self.grown[place] = Grown(option, tag)
+        self.grown[place].add(today, value)
+        return True
+
+    def extra(self, parent: str, xml: str) -> None:
+        """Add an element that no field stands for."""
+        self.extras.append(ExtraXML(parent=parent, xml=xml))
+
+    def all_extras(self) -> list[ExtraXML]:
+        """Return all elements that no field stands for, those that grew last."""
+        found = list(self.extras)
+        for place, grown in self.grown.items():
+            if place in SECTIONS:
+                found += [ExtraXML(parent=SECTIONS[place], xml=xml) for xml in grown.texts()]
+            else:
+                parent = place.replace("[", ".").removesuffix("]")
+                found.append(ExtraXML(parent=parent, xml=grown.text()))
+        return found
 
     def keep_words(self, *words: str) -> None:
         """Keep an option, verbatim."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from kvmnb.compile.libvirt_extra import in_order
+from kvmnb.compile.libvirt_screens import usual_sound
 from kvmnb.compile.libvirt_words import BOOT
 from kvmnb.compile.virt_install_board import indexed, open_order
-from kvmnb.compile.virt_install_devices import sound_back
 from kvmnb.compile.virt_install_ports import SPICE_CHANNEL
 from kvmnb.compile.virt_install_storage import BLOCK_DEFAULTS, WRITABLE_BUSES, frees
+from kvmnb.parse.domain_xml import parents
 from kvmnb.parse.virt_install_draft import Draft
 from kvmnb.parse.virt_install_old import old_graphics, old_networks, old_storage
 from kvmnb.parse.virt_install_osinfo import System, system
@@ -25,7 +27,7 @@ from kvmnb.spec.memory import Memory
 from kvmnb.spec.netbacks import LibvirtNetwork
 from kvmnb.spec.network import NIC
 from kvmnb.spec.numa import NUMANode
-from kvmnb.spec.peripherals import TPM, Input, Sound
+from kvmnb.spec.peripherals import Input, Sound
 from kvmnb.spec.platform import Clock, Firmware
 from kvmnb.spec.ports import Channel
 from kvmnb.spec.screens import Spice
@@ -37,6 +39,15 @@ VIRT_TYPES = {"kvm": "kvm", "qemu": "tcg"}
 
 MEMORY_MIB = 2048
 """What libosinfo recommends for most systems that it knows; --memory goes without saying there."""
+
+
+HYPERV = {
+    "hyperv.relaxed.state": "on",
+    "hyperv.vapic.state": "on",
+    "hyperv.spinlocks.state": "on",
+    "hyperv.spinlocks.retries": "8191",
+}
+"""What virt-install gives every Windows guest (virtinst's DomainFeatures.set_defaults)."""
 
 
 def finished(draft: Draft) -> DomainSpec:
@@ -58,6 +69,7 @@ def finished(draft: Draft) -> DomainSpec:
     _sounds(draft, fields, machine)
     _small(draft, fields, runs)
     _time(draft, fields, runs)
+    _hyperv(draft, runs)
     _install(draft, fields)
     given = ("title", "description", "uuid", "vmgenid", "osinfo", "arch", "acpi", "paravirt")
     more = ("on_poweroff", "on_reboot", "on_crash", "usb", "watchdog", "vsock")
@@ -66,6 +78,7 @@ def finished(draft: Draft) -> DomainSpec:
     for key in ("parallels", "consoles", "shares", "hostdevs", "machine_options", "extra_args"):
         fields.setdefault(key, tuple(draft.lists.get(key, ())))
     fields["autostart"] = "autostart" in draft.said
+    fields["extra_xml"] = in_order(draft.all_extras(), parents(fields))
     spec = draft.make(_first(draft), DomainSpec, **fields)
     return _ordered(draft, spec)
 
@@ -244,13 +257,25 @@ def _screens(draft: Draft, fields: dict[str, Any], runs: System) -> None:
         inputs = (Input(),)
     fields["inputs"] = inputs
     if any(isinstance(each, Spice) for each in displays):
-        if "redirdev" not in draft.silenced:
-            message = "two USB redirectors for SPICE clients have no field here and are left out"
-            draft.default(message)
+        given = any(extra.xml.startswith("<redirdev") for extra in draft.extras)
+        if "redirdev" not in draft.silenced and not given:
+            draft.default("SPICE comes with two channels that USB devices are redirected by")
+            for _ in range(2):
+                draft.extra("devices", "<redirdev bus='usb' type='spicevmc'/>")
+        for index, display in enumerate(displays):
+            if isinstance(display, Spice) and "image" not in draft.silenced:
+                _uncompressed(draft, f"displays[{index}]")
         options = draft.lists.setdefault("machine_options", [])
         if "vmport" not in draft.silenced and all(name != "vmport" for name, _ in options):
             options.append(("vmport", "off"))
             draft.default("with SPICE the board's VMware port is off")
+
+
+def _uncompressed(draft: Draft, place: str) -> None:
+    grown = draft.grown.get(place)
+    if grown is None or "<image " not in grown.text():
+        draft.grow(place, "image.compression", "off")
+        draft.default("SPICE does not compress pictures, as for clients on the same host")
 
 
 def _ports(draft: Draft, fields: dict[str, Any], runs: System) -> None:
@@ -280,7 +305,7 @@ def _sounds(draft: Draft, fields: dict[str, Any], machine: str) -> None:
         draft.sounds.append((0, None, None))
     elif any(model is None for _, model, _ in draft.sounds):
         draft.default(f"a sound card without a model is {usual}")
-    back = sound_back(fields["displays"])
+    back = usual_sound(fields["displays"])
     if len(draft.audio) == 1:
         back = next(iter(draft.audio.values()))
     fields["sounds"] = tuple(
@@ -305,8 +330,8 @@ def _small(draft: Draft, fields: dict[str, Any], runs: System) -> None:
     if "tpm" in draft.said:
         fields["tpm"] = draft.fields.get("tpm")
     elif draft.firmware.get("kind") == "uefi":
-        draft.default("UEFI comes with an emulated TPM, where the host has swtpm")
-        fields["tpm"] = TPM(model="crb", version="2.0")
+        # libvirt has to find swtpm and its setup on the host, and no line says that it does
+        draft.default("UEFI comes with a TPM where libvirt can emulate one; here --tpm default")
 
 
 def _time(draft: Draft, fields: dict[str, Any], runs: System) -> None:
@@ -314,6 +339,9 @@ def _time(draft: Draft, fields: dict[str, Any], runs: System) -> None:
         clock = dict(draft.clock)
         if "timers" not in draft.said and "timers" not in draft.silenced:
             draft.default("lost ticks are given again or late, and there is no HPET (--clock)")
+            if runs.has("h"):
+                draft.default("there is Hyper-V's clock, which this system reads")
+                draft.extra("clock", "<timer name='hypervclock' present='yes'/>")
             clock |= {"driftfix": "slew", "pit": "delay", "hpet": False}
         if "base" not in clock and runs.has("l"):
             draft.default("the clock is at local time, as this system wants it")
@@ -328,6 +356,15 @@ def _time(draft: Draft, fields: dict[str, Any], runs: System) -> None:
             off.append(field)
     if off:
         draft.default("the guest may not sleep (--pm): a click on power off would do that")
+
+
+def _hyperv(draft: Draft, runs: System) -> None:
+    said = draft.grown.get("features")
+    if not runs.has("h") or "hyperv" in draft.silenced or (said and "<hyperv" in said.text()):
+        return
+    draft.default("the guest sees Hyper-V's interfaces, which this system uses")
+    for key, value in HYPERV.items():
+        draft.grow("features", key, value)
 
 
 def _install(draft: Draft, fields: dict[str, Any]) -> None:

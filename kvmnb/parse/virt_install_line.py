@@ -6,9 +6,12 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 
+from kvmnb.compile.libvirt_xml import Element
 from kvmnb.compile.virt_install import Invocation
+from kvmnb.compile.virt_install_extra import flat
 from kvmnb.parse import virt_install_board as board
 from kvmnb.parse import virt_install_devices as devices
+from kvmnb.parse import virt_install_elements as elements
 from kvmnb.parse import virt_install_network as network
 from kvmnb.parse import virt_install_ports as ports
 from kvmnb.parse import virt_install_storage as storage
@@ -75,7 +78,8 @@ def _read(draft: Draft, given: Given) -> None:
         if given.name == "--redirdev" and given.value == "none":
             draft.silenced.add("redirdev")
             return
-        draft.keep_words(given.name, *(() if given.value is None else (given.value,)))
+        if not elements.read(draft, given):
+            draft.keep_words(given.name, *(() if given.value is None else (given.value,)))
         text = given.written if given.value is None else f"{given.written} {given.value}"
         message = f"no field of the description stands for {given.name}; it stays as it is"
         draft.note(given.position, text, "kept", message)
@@ -210,6 +214,8 @@ _UNASKED = {
     "./pm/suspend-to-disk": "suspend_to_disk",
     "./devices/input": "input",
     "./features/vmport": "vmport",
+    "./features/hyperv": "hyperv",
+    "./devices/graphics/image": "image",
 }
 """What `kvmnb.compile.virt_install` takes out again of what virt-install adds."""
 
@@ -281,7 +287,7 @@ def _noapic(draft: Draft, given: Given) -> None:
 
 
 def _cpuset(draft: Draft, given: Given) -> None:
-    draft.keep_words("--vcpus", f"cpuset={given.value}".replace(",", "\\,"))
+    draft.extra("domain", flat(Element("vcpu", cpuset=given.value)))
 
 
 _READERS: dict[str, Callable[[Draft, Given], None]] = {

@@ -23,7 +23,7 @@ class System(Value):
     known : whether the table has it
     flags : ``d`` virtio disk, ``n`` virtio network, ``s`` virtio serial, ``r`` virtio RNG,
         ``q`` the q35 board (with virtio 1.0, where it knows virtio), ``g`` virtio GPU,
-        ``c`` virtio SCSI, ``l`` a clock that runs at local time
+        ``c`` virtio SCSI, ``l`` a clock that runs at local time, ``h`` Hyper-V's interfaces
     """
 
     known: bool
@@ -63,11 +63,11 @@ _FAMILIES: dict[str, tuple[tuple[tuple[int, ...], str], ...]] = {
 _ROLLING = {
     **dict.fromkeys(("archlinux", "opensusetumbleweed", "debiantesting", "fedora-rawhide"), FULL),
     **dict.fromkeys(("gentoo", "nixos-unstable"), "dnsrqc"),
-    **dict.fromkeys(("win7", "win2k8r2"), "ql"),
-    **dict.fromkeys(("win8", "win8.1", "win10", "win11"), "ql"),
-    **dict.fromkeys(("win2k12", "win2k12r2", "win2k16", "win2k19", "win2k22", "win2k25"), "ql"),
-    **dict.fromkeys(("winxp", "winvista", "win2k3", "win2k3r2", "win2k8", "win2k"), "l"),
-    **dict.fromkeys(("win95", "win98", "winme", "winnt4.0"), "l"),
+    **dict.fromkeys(("win7", "win2k8r2"), "qlh"),
+    **dict.fromkeys(("win8", "win8.1", "win10", "win11"), "qlh"),
+    **dict.fromkeys(("win2k12", "win2k12r2", "win2k16", "win2k19", "win2k22", "win2k25"), "qlh"),
+    **dict.fromkeys(("winxp", "winvista", "win2k3", "win2k3r2", "win2k8", "win2k"), "lh"),
+    **dict.fromkeys(("win95", "win98", "winme", "winnt4.0"), "lh"),
     **dict.fromkeys(("generic", "unknown"), ""),
 }
 

@@ -150,6 +150,11 @@ class Subs:
                 return sub.position
         return self.position
 
+    def unread(self) -> list[Sub]:
+        """Take all that is left, whatever it is called."""
+        left, self._left = self._left, []
+        return left
+
     def rest(self) -> list[Sub]:
         """Take all that is left, which must be sub-options that virt-install has.
 
@@ -157,7 +162,7 @@ class Subs:
         ------
         ParseError   it has none of that name; a near miss is named
         """
-        left, self._left = self._left, []
+        left = self.unread()
         for sub in left:
             if not known(self._option, sub.key):
                 near = difflib.get_close_matches(sub.key[:40], names(self._option), n=1)
@@ -172,16 +177,18 @@ class Subs:
     def keep(self, field: str) -> None:
         """Keep what is left as further sub-options of a device."""
         for sub in self.rest():
-            self.draft.keep_sub(field, sub.written)
+            if not self.draft.grow(field, sub.key, sub.value):
+                self.draft.keep_sub(field, sub.written)
             message = f"no field of the description stands for {sub.key}; it stays as it is"
             self.draft.note(sub.position, sub.written, "kept", message)
 
     def keep_option(self) -> None:
         """Keep what is left as an option of its own."""
         left = self.rest()
-        if not left:
-            return
-        self.draft.keep_words(self.given.name, ",".join(sub.written for sub in left))
+        place = self.given.name[2:]
+        words = [sub.written for sub in left if not self.draft.grow(place, sub.key, sub.value)]
+        if words:
+            self.draft.keep_words(self.given.name, ",".join(words))
         for sub in left:
             message = f"no field of the description stands for {sub.key}; it stays as it is"
             self.draft.note(sub.position, sub.written, "kept", message)

@@ -210,12 +210,19 @@ _PREFIXES = {
     "nohup": "a guest outlives the notebook anyway",
     "time": "the engine keeps the times",
     "nice": "the guest's process has the usual priority",
+    "ionice": "the guest's process has the usual priority",
+    "numactl": "the guest's process runs on any of the host's nodes",
+    "taskset": "the guest's process runs on any of the host's processors",
+    "setsid": "a guest outlives the notebook anyway",
 }
 _PREFIX_VALUES = {
     "sudo": ("-u", "-g", "-h", "-p"),
     "doas": ("-u",),
     "env": ("-u", "-C"),
     "nice": ("-n",),
+    "ionice": ("-c", "-n"),
+    "numactl": ("-N", "-m", "-C", "-i", "-p"),
+    "taskset": ("-c",),
 }
 """Their options that take a value."""
 

@@ -8,9 +8,15 @@ from kvmnb.errors import SpecError
 from kvmnb.spec import validate
 from kvmnb.spec.value import Value
 
-__all__ = ["BlockDevice", "FAR_BACKS", "FatFolder", "FarBack", "Server", "Volume"]
+__all__ = ["BlockDevice", "FAR_BACKS", "FatFolder", "FarBack", "PORTS", "Server", "Volume"]
 
-PROTOCOLS = ("nbd", "http", "https", "ftp", "ftps", "ssh", "iscsi", "rbd", "gluster")
+PORTS = {
+    "nbd": 10809, "http": 80, "https": 443, "ftp": 21, "ftps": 990, "ssh": 22, "iscsi": 3260,
+    "rbd": 6789, "gluster": 24007,
+}  # fmt: skip
+"""The protocols of servers, and the port that each has by itself (IANA's list)."""
+
+PROTOCOLS = tuple(PORTS)
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -33,9 +39,9 @@ class Server(Value):
     ----------
     protocol : ``nbd http https ftp ftps ssh iscsi rbd gluster``
     host : the server's name or address; ``None`` with `socket`, and for rbd's own configuration
-    port : its port; ``None`` for the protocol's own
+    port : its port; ``None`` for the protocol's own, which naming it comes to as well
     name : what it is called there: an export, a path, ``iqn…/lun``, ``pool/image``,
-        ``volume/path``
+        ``volume/path``; a path of ssh's is absolute and begins with a slash
     socket : the path of a Unix socket in place of host and port (nbd, gluster)
     user : whom to be there (ssh, http, iscsi, rbd)
     """
@@ -60,6 +66,11 @@ class Server(Value):
             raise SpecError("disk.socket", self.socket, "only nbd and gluster know Unix sockets")
         if self.host is None and self.socket is None and self.protocol != "rbd":
             raise SpecError("disk.host", None, f"{self.protocol} needs one")
+        # one way to say one thing, so that two specs of one disk are equal
+        if self.port == PORTS[self.protocol]:
+            object.__setattr__(self, "port", None)
+        if self.protocol == "ssh" and not self.name.startswith("/"):
+            object.__setattr__(self, "name", f"/{self.name}")
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True, eq=False)

@@ -72,7 +72,7 @@ class Running:
         self.argv, self._log = argv, log
         with log.open("wb") as said:
             self._process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, pass_fds=()
+                argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=log.parent
             )
         self._socket = socket.socket(socket.AF_UNIX)
         self._lines: Any = None

@@ -11,7 +11,7 @@ from kvmnb.spec import charbacks
 from kvmnb.spec.chardev import Private
 from kvmnb.spec.domain import DomainSpec
 from kvmnb.spec.graphics import VNC
-from kvmnb.spec.network import User
+from kvmnb.spec.network import NIC, User
 from kvmnb.spec.storage import ExistingFile
 
 __all__ = ["FOLDER", "grounded", "lines"]
@@ -45,6 +45,12 @@ def grounded(spec: DomainSpec, folder: Path) -> DomainSpec:
         preallocated=False,
         locked=False,
     )
+    ports: dict[str, Any] = {
+        field: tuple(
+            dataclasses.replace(each, back=_char(each.back)) for each in getattr(spec, field)
+        )
+        for field in ("serials", "parallels", "consoles", "channels", "monitors")
+    }
     return dataclasses.replace(
         spec,
         accel="tcg",
@@ -55,13 +61,8 @@ def grounded(spec: DomainSpec, folder: Path) -> DomainSpec:
         disks=tuple(_drive(each, made) for each in spec.disks),
         cdroms=tuple(_drive(each, made) for each in spec.cdroms),
         floppies=tuple(_drive(each, made) for each in spec.floppies),
-        nics=tuple(dataclasses.replace(each, back=_net(each.back, folder)) for each in spec.nics),
-        **{
-            field: tuple(
-                dataclasses.replace(each, back=_char(each.back)) for each in getattr(spec, field)
-            )
-            for field in ("serials", "parallels", "consoles", "channels", "monitors")
-        },
+        nics=tuple(_card(each, folder) for each in spec.nics),
+        **ports,
         displays=(VNC(),) if spec.displays else (),
         sounds=tuple(dataclasses.replace(each, back="none") for each in spec.sounds),
         shares=tuple(dataclasses.replace(each, source=str(folder)) for each in spec.shares),
@@ -97,8 +98,8 @@ class _Files:
 
 
 def _boot(spec: DomainSpec, made: _Files) -> Any:
-    fields: dict[str, str] = {}
-    for field in ("initrd", "splash"):
+    fields: dict[str, Any] = {}
+    for field in ("initrd", "splash", "dtb"):
         if getattr(spec.boot, field) is not None:
             fields[field] = made.new(size=512)
     if spec.boot.kernel is not None:
@@ -126,6 +127,11 @@ def _drive(part: Any, made: _Files) -> Any:
     if getattr(part, "cache", None) in {"none", "directsync"} or getattr(part, "aio", None):
         fields |= {"cache": "writeback", "aio": None}
     return dataclasses.replace(part, **fields)
+
+
+def _card(nic: NIC, folder: Path) -> NIC:
+    # a user network has one pair of queues
+    return dataclasses.replace(nic, back=_net(nic.back, folder), queues=None)
 
 
 def _net(back: Any, folder: Path) -> Any:

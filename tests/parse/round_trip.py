@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from kvmnb.parse.qemu_files import PORTS
-from kvmnb.spec.diskbacks import Server
 from kvmnb.spec.domain import DomainSpec
 from kvmnb.spec.graphics import VNC
 from kvmnb.spec.netbacks import Tap
@@ -19,17 +17,15 @@ def said_by_qemu(spec: DomainSpec) -> DomainSpec:
     """Return `spec` as a QEMU line can say it, where it leaves two ways open.
 
     A password is in a file of the engine's, a window comes before the servers, a CD-ROM without
-    a bus is on the board's own, a controller that something needs is not asked for besides, a
-    protocol's own port is not named.
+    a bus is on the board's own, a controller that something needs is not asked for besides.
     """
     fields: dict[str, Any] = {
         "displays": _displays(spec),
-        "disks": tuple(map(_ported, spec.disks)),
-        "floppies": tuple(map(_ported, spec.floppies)),
-        "cdroms": tuple(_ported(_cdrom(each)) for each in spec.cdroms),
+        "cdroms": tuple(map(_cdrom, spec.cdroms)),
         "nics": tuple(map(_nic, spec.nics)),
     }
-    if not any(part.bus == "scsi" for part in (*spec.disks, *spec.cdroms)):
+    drives: tuple[Any, ...] = (*spec.disks, *spec.cdroms)
+    if not any(part.bus == "scsi" for part in drives):
         fields["scsi"] = "virtio"
     if spec.usb == "xhci" and _on_usb(spec):
         fields["usb"] = None
@@ -40,6 +36,7 @@ def said_by_qemu(spec: DomainSpec) -> DomainSpec:
 
 def _displays(spec: DomainSpec) -> tuple[Any, ...]:
     found = []
+    each: Any
     for each in spec.displays:
         if isinstance(each, VNC):
             keys = {other.keymap for other in spec.displays if isinstance(other, VNC)} - {None}
@@ -62,14 +59,6 @@ def _cdrom(cdrom: CDROM) -> CDROM:
     return dataclasses.replace(cdrom, bus=None) if cdrom.bus == "ide" else cdrom
 
 
-def _ported(drive: Any) -> Any:
-    """Return a drive whose server is at the protocol's own port unless it says another."""
-    back = drive.back
-    if not isinstance(back, Server) or back.port != PORTS.get(back.protocol):
-        return drive
-    return dataclasses.replace(drive, back=dataclasses.replace(back, port=None))
-
-
 def _nic(nic: Any) -> Any:
     if nic.queues is not None and isinstance(nic.back, Tap):
         nic = dataclasses.replace(nic, back=dataclasses.replace(nic.back, queues=None))
@@ -79,6 +68,7 @@ def _nic(nic: Any) -> Any:
 
 
 def _on_usb(spec: DomainSpec) -> bool:
-    buses = [part.bus for part in (*spec.disks, *spec.cdroms, *spec.inputs)]
-    models = [part.model for part in (*spec.serials, *spec.sounds)]
+    placed: tuple[Any, ...] = (*spec.disks, *spec.cdroms, *spec.inputs)
+    made: tuple[Any, ...] = (*spec.serials, *spec.sounds)
+    buses, models = [part.bus for part in placed], [part.model for part in made]
     return "usb" in (*buses, *models) or any(hasattr(each, "vendor") for each in spec.hostdevs)

@@ -57,7 +57,7 @@ def taken(line: str, folder: Path) -> str:
 
 
 @pytest.mark.guest
-@pytest.mark.parametrize("name", ["manual", "people", "old"])
+@pytest.mark.parametrize("name", ["manual", "people", "old", "strangers"])
 def test_real_qemu_takes_the_guests_of_lines_from_outside(name, folder, capsys):
     score, refused = Counter[bool](), []
     for index, line in enumerate(lines(name)):
@@ -81,7 +81,7 @@ def test_boards_of_other_processors_are_read_and_refused_by_name(line, tmp_path)
         compile_qemu(spec, real_runtime(spec, tmp_path))
 
 
-@pytest.mark.parametrize("line", lines("manual", "people", "old", "boards"))
+@pytest.mark.parametrize("line", lines("manual", "people", "old", "strangers", "boards"))
 def test_each_note_stands_where_its_text_does(line):
     parsed = parse.qemu(line)
     places = [note.position for note in parsed.notes]
@@ -91,7 +91,7 @@ def test_each_note_stands_where_its_text_does(line):
         assert note.message
 
 
-@pytest.mark.parametrize("line", lines("manual", "people", "old"))
+@pytest.mark.parametrize("line", lines("manual", "people", "old", "strangers"))
 def test_a_line_cut_short_is_read_or_refused_with_a_place(line):
     for end in range(0, len(line), 7):
         try:

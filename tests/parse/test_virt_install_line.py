@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmnb import ParseError, parse
-from kvmnb.compile.virt_install import Invocation, compile_virt_install, virt_install_settled
+from kvmnb.compile.settled import settled
+from kvmnb.compile.virt_install import Invocation, compile_virt_install
 from kvmnb.parse.words import joined
 from kvmnb.spec.boot import Boot
 from kvmnb.spec.codec import differences
@@ -15,6 +16,7 @@ from kvmnb.spec.cpu import CPU
 from kvmnb.spec.diskbacks import BlockDevice, Volume
 from kvmnb.spec.graphics import VNC
 from kvmnb.spec.netbacks import Bridge, LibvirtNetwork
+from kvmnb.spec.platform import ExtraXML
 from kvmnb.spec.screens import Spice
 from kvmnb.spec.storage import CDROM, ExistingFile, NewFile
 from kvmnb.units import GIB
@@ -106,7 +108,7 @@ def test_every_line_comes_back_from_its_own_compilation(line):
     made = runtime(parsed.spec, direct_boot=None)
     again = parse.virt_install(compile_virt_install(parsed.spec, made, parsed.invocation))
     assert again.invocation == parsed.invocation
-    assert differences(again.spec, virt_install_settled(parsed.spec, made)) == ()
+    assert differences(again.spec, settled(parsed.spec, made, "virt-install")) == ()
     assert not [note for note in again.notes if note.kind not in {"kept", "old"}]
 
 
@@ -132,7 +134,7 @@ def test_every_line_comes_back_from_its_own_compilation(line):
         ("--cloud-init user-data=/u", Invocation(cloud_init="user-data=/u")),
         ("--xml ./cpu/@mode=host-passthrough",
          Invocation(xml=("./cpu/@mode=host-passthrough",))),
-        ("--panic default", Invocation(kept=("--panic", "default"))),
+        ("--keywrap cipher0.name=aes", Invocation(kept=("--keywrap", "cipher0.name=aes"))),
         ("--connect=qemu:///session", Invocation(connect="qemu:///session")),
     ],
 )  # fmt: skip
@@ -220,11 +222,11 @@ def test_what_no_field_stands_for_stays_with_its_device():
         LEAST.replace("--disk none", "--disk /d.img,driver.iothread=1,iotune.read_bytes_sec=5")
     )
     assert parsed.invocation is not None
-    kept = (("disks[0]", "driver.iothread=1"), ("disks[0]", "iotune.read_bytes_sec=5"))
-    assert parsed.invocation.devices == kept
+    xml = "<disk><driver iothread='1'/><iotune><read_bytes_sec>5</read_bytes_sec></iotune></disk>"
+    assert ExtraXML(parent="disks.0", xml=xml) in parsed.spec.extra_xml
     line = compile_virt_install(parsed.spec, runtime(parsed.spec), parsed.invocation)
     assert "driver.iothread=1,iotune.read_bytes_sec=5" in " ".join(line)
-    assert parse.virt_install(line).invocation == parsed.invocation
+    assert parse.virt_install(line).spec.extra_xml == parsed.spec.extra_xml
 
 
 @pytest.mark.parametrize(

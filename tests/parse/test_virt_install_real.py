@@ -19,7 +19,8 @@ import pytest
 
 from kvmnb import parse
 from kvmnb.compile.libvirt_board import firmware_order
-from kvmnb.compile.virt_install import compile_virt_install, virt_install_settled
+from kvmnb.compile.settled import settled
+from kvmnb.compile.virt_install import compile_virt_install
 from kvmnb.parse.words import joined
 from kvmnb.spec.boot import Boot
 from kvmnb.spec.codec import differences
@@ -182,7 +183,7 @@ def test_a_produced_line_makes_what_it_was_produced_from(spec, real):
     made = runtime(spec)
     line = joined(compile_virt_install(spec, made)[1:])
     found = parse.libvirt(real.xml(line, "1")).spec
-    expected = virt_install_settled(spec, made)
+    expected = settled(spec, made, "virt-install")
     # libvirt's XML always names a first device, of which an open order says nothing; controllers
     # of virt-install's choice and libosinfo's own element are text that no field stands for
     boot = dataclasses.replace(found.boot, order=expected.boot.order or "")

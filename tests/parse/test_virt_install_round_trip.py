@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from kvmnb.compile.virt_install import compile_virt_install, virt_install_settled
+from kvmnb.compile.settled import settled
+from kvmnb.compile.virt_install import compile_virt_install
 from kvmnb.parse.virt_install_line import parse_virt_install
 from kvmnb.parse.words import joined
 from kvmnb.spec.codec import differences
@@ -19,7 +20,7 @@ def _round_trip(spec: DomainSpec) -> None:
     made = runtime(spec)
     line = joined(compile_virt_install(spec, made))
     parsed = parse_virt_install(line)
-    assert differences(parsed.spec, virt_install_settled(spec, made)) == (), line
+    assert differences(parsed.spec, settled(spec, made, "virt-install")) == (), line
     assert {note.kind for note in parsed.notes} <= {"kept"}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from kvmnb.spec.diskbacks import PORTS
+
 __all__ = ["normal"]
 
 Element = ElementTree.Element
@@ -26,7 +28,7 @@ def normal(text: str, line: str) -> list[str]:
     - two USB redirectors and the image compression that come with SPICE unasked;
     - attributes that only repeat libvirt's default: a first ``<boot dev="hd">`` alone, the port of
       a serial device, ``bind`` without a path, ``port="-1"``, ``listen`` on 127.0.0.1, one die,
-      KiB of a page, raw of a floppy or a CD-ROM.
+      a protocol's own port, KiB of a page, raw of a floppy or a CD-ROM.
 
     What is said in two ways is said in one: memory in MiB, versions of a board by the board's
     name, a policy ``force`` as ``require``, the default console as the serial port that it is, and
@@ -39,6 +41,10 @@ def normal(text: str, line: str) -> list[str]:
                 root.remove(found)
     _top(root)
     _cpu(root)
+    for source in root.iter("source"):
+        for host in source.findall("host"):
+            if host.get("port") == str(PORTS.get(source.get("protocol", ""))):
+                del host.attrib["port"]
     devices = root.find("devices")
     assert devices is not None
     for device in list(devices):
