@@ -140,6 +140,7 @@ def test_a_reaper_that_is_killed_is_replaced_at_the_next_start(kernel, host):
     )
     for reaper in found.stdout.split():
         os.kill(int(reaper), signal.SIGKILL)
+        until(lambda reaper=reaper: not alive(int(reaper)))  # which lets go of its lock
     other.kill()
     with host.vm("next").mem(32).start(wait="running"):
         until(lambda: not alive(pid) and gone("reaped"))
