@@ -138,9 +138,10 @@ def test_a_reaper_that_is_killed_is_replaced_at_the_next_start(kernel, host):
     found = subprocess.run(
         ["pgrep", "-f", f"reaper import main.*{run}"], capture_output=True, text=True, check=True
     )
-    for reaper in found.stdout.split():
-        os.kill(int(reaper), signal.SIGKILL)
-        until(lambda reaper=reaper: not alive(int(reaper)))  # which lets go of its lock
+    killed = [int(reaper) for reaper in found.stdout.split()]
+    for reaper in killed:
+        os.kill(reaper, signal.SIGKILL)
+    until(lambda: not any(map(alive, killed)))  # they let go of their lock
     other.kill()
     with host.vm("next").mem(32).start(wait="running"):
         until(lambda: not alive(pid) and gone("reaped"))
