@@ -53,7 +53,8 @@ def memory(memory: Memory, numa: tuple[NUMANode, ...]) -> Iterator[Item]:
         yield Item("memoryBacking", "memory", Element("nosharepages"))
     if memory.locked:
         yield Item("memoryBacking", "memory", Element("locked"))
-    if memory.source != "anonymous":
+    if memory.source != "anonymous" and not memory.hugepages:
+        # where huge pages lie is libvirt's choice, and the same to the guest
         yield Item("memoryBacking", "memory", Element("source", type=memory.source))
     if memory.shared:
         yield Item("memoryBacking", "memory", Element("access", mode="shared"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, assert_never
 
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
     from kvmnb.spec.diskbacks import FarBack, Server
     from kvmnb.spec.domain import DomainSpec
+    from kvmnb.spec.platform import ExtraXML
     from kvmnb.spec.storage import DiskBack
 
-__all__ = ["controllers", "disks", "needs_usb"]
+__all__ = ["controllers", "disks", "needs_usb", "on_usb"]
 
 FORMATS = frozenset({"qcow2", "raw", "vmdk", "vdi", "vpc", "qed"})
 """Formats of disks that libvirt 9.0 knows too (storagecommon.rng); it has no word for vhdx."""
@@ -74,7 +76,7 @@ def controllers(spec: DomainSpec) -> Iterator[Item]:
         yield Item(
             "devices", "usb", Element("controller", type="usb", index=0, model=USB[spec.usb])
         )
-    elif not (needs_usb(spec) or (spec.extra_xml and _kept_usb(spec))):
+    elif not (needs_usb(spec) or any(map(on_usb, spec.extra_xml))):
         yield Item("devices", "usb", Element("controller", type="usb", index=0, model="none"))
     scsi = [place for place in layout(spec) if place.bus == "scsi"]
     count = 1 + max((drive_address("scsi", place.number)[0] for place in scsi), default=0)
@@ -84,10 +86,16 @@ def controllers(spec: DomainSpec) -> Iterator[Item]:
             yield Item("devices", "scsi", model)
 
 
-def _kept_usb(spec: DomainSpec) -> bool:
-    from kvmnb.compile.libvirt_extra import kept
+_ON_USB = re.compile(
+    r"<redirdev\b|<smartcard\b|<(?:controller|hostdev)\b[^>]*\stype\s*=\s*['\"]usb['\"]"
+    r"|<(?:disk|input)\b.*\sbus\s*=\s*['\"]usb['\"]",
+    re.DOTALL,
+)
 
-    return any(kept(spec.extra_xml, "controller", f"type={quote}usb") for quote in "'\"")
+
+def on_usb(extra: ExtraXML) -> bool:
+    """Return whether a device that no field stands for is, or hangs on, a USB controller."""
+    return extra.parent == "devices" and _ON_USB.match(extra.xml.lstrip()) is not None
 
 
 def needs_usb(spec: DomainSpec | SimpleNamespace) -> bool:
@@ -132,7 +140,6 @@ def _disk(field: str, disk: Disk, place: Place) -> Element:
         Element("transient") if disk.snapshot else None,
         None if disk.serial is None else _serial(f"{field}.serial", disk.serial),
         None if disk.bootindex is None else Element("boot", order=disk.bootindex),
-        None if disk.index is None else Element("alias", name=f"ua-{disk.bus}{disk.index}"),
         _address(place),
         type=kind,
         device="disk",
@@ -149,11 +156,6 @@ def _cdrom(field: str, cdrom: CDROM, place: Place) -> Element:
     kind, source = _named(f"{field}.back", cdrom.back)
     if kind == "dir":
         refused(f"{field}.back", "a folder is a disk with a FAT file system, not a CD-ROM")
-    said = None
-    if cdrom.index is not None:
-        said = f"ua-{place.bus}{cdrom.index}" if cdrom.bus is not None else f"ua-cd{cdrom.index}"
-    elif cdrom.bus is not None:
-        said = f"ua-{place.bus}-{place.dev}"
     return Element(
         "disk",
         Element("driver", name="qemu", type="raw"),
@@ -161,7 +163,6 @@ def _cdrom(field: str, cdrom: CDROM, place: Place) -> Element:
         Element("target", dev=place.dev, bus=place.bus),
         Element("readonly"),
         None if cdrom.bootindex is None else Element("boot", order=cdrom.bootindex),
-        None if said is None else Element("alias", name=said),
         _address(place),
         type=kind,
         device="cdrom",

@@ -33,7 +33,9 @@ NEEDED = {"clock": {"offset": "utc"}}
 BESIDE = frozenset({"boot", "feature", "timer", "seclabel", "sysinfo"})
 """Elements of sections that stand beside others of their name: they are added, never merged."""
 
-MANY = frozenset({"codec", "host", "ip", "listen", "portForward", "route", "seclabel", "slice"})
+MANY = frozenset(
+    {"codec", "feature", "host", "ip", "listen", "portForward", "route", "seclabel", "slice"}
+)
 """The same for elements of devices."""
 
 _RANKS = {tag: number for number, tag in enumerate(ORDER)}

@@ -7,7 +7,17 @@ from typing import NamedTuple
 
 from kvmnb.errors import SpecError
 
-__all__ = ["PREFIXES", "Place", "drive_address", "drive_index", "letters", "place_named", "places"]
+__all__ = [
+    "PREFIXES",
+    "TOLD",
+    "Place",
+    "drive_address",
+    "drive_index",
+    "fitted",
+    "letters",
+    "place_named",
+    "places",
+]
 
 PREFIXES = {
     "virtio": "vd",
@@ -66,6 +76,38 @@ def places(wanted: Sequence[tuple[str, int | None]]) -> tuple[Place, ...]:
         names.add(letter)
         found.append(Place(bus, index, PREFIXES[bus] + letters(letter)))
     return tuple(found)
+
+
+TOLD = frozenset({"virtio", "ide", "sata", "scsi"})
+"""Buses on which a disk's name or address tells its place."""
+
+
+def fitted(buses: Sequence[str], numbers: Sequence[int | None]) -> list[int | None]:
+    """Return the index of each drive: ``None`` where it sits in the next free place anyway.
+
+    Parameters
+    ----------
+    numbers : the place of each drive, where it is known
+
+    Raises
+    ------
+    SpecError   two disks want one place, or a bus is full
+    """
+    index: list[int | None] = [None] * len(buses)
+    for _ in range(len(PREFIXES)):
+        found = places(list(zip(buses, index, strict=True)))
+        off = {
+            bus
+            for bus, at, number, place in zip(buses, index, numbers, found, strict=True)
+            if at is None and number is not None and number != place.number
+        }
+        if not off:
+            break
+        index = [
+            number if bus in off else at
+            for bus, at, number in zip(buses, index, numbers, strict=True)
+        ]
+    return index
 
 
 def _next(taken: set[int]) -> int:

@@ -92,9 +92,9 @@ def _listen(field: str, listen: str | None, unix: str | None, *, private: bool) 
 def _spice(field: str, spice: Spice) -> Element:
     port, tls_port, autoport = spice.port, spice.tls_port, None
     if spice.unix is None:
-        autoport = "no"
-        if (port, tls_port) == (None, None):
-            port, tls_port, autoport = ANY_PORT, ANY_PORT, "yes"
+        autoport = "yes" if (port, tls_port) == (None, None) else "no"
+        # the second is opened only where TLS is switched on (qemu.conf, spice_tls)
+        port, tls_port = port or ANY_PORT, tls_port or ANY_PORT
     return Element(
         "graphics",
         _listen(field, spice.listen, spice.unix, private=False),

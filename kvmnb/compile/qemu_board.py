@@ -41,6 +41,10 @@ def board_properties(spec: DomainSpec, runtime: Runtime) -> dict[str, Value]:
                 raise SpecError(f"sounds[{index}].model", "pcspk", "a board has one speaker")
             found["pcspk-audiodev"] = f"sound{index}"
     for key, value in spec.machine_options:
+        if key == "smm" and (value == "on") is (found.get("smm") or value == "on"):
+            # Secure Boot needs it anyway; libvirt's texts say it besides
+            found["smm"] = value
+            continue
         if key in _OWN_PROPERTIES or key in found:
             raise SpecError("machine_options", key, "has a field of its own, or is the compiler's")
         found[key] = value

@@ -53,6 +53,8 @@ def settled(spec: DomainSpec, runtime: Runtime, target: Target = "qemu") -> Doma
     if target == "qemu" and (spec.firmware is not None or spec.vsock is not None):
         firmware, vsock = _firmware(spec, runtime), _vsock(spec, runtime)
         given = dataclasses.replace(given, firmware=firmware, vsock=vsock)
+    if target == "libvirt":
+        given = _placed(given)
     if target == "virt-install" and spec.extra_xml:
         from kvmnb.compile.virt_install_extra import respelled
 
@@ -96,6 +98,34 @@ def _disks(spec: DomainSpec, runtime: Runtime, target: Target) -> tuple[Disk, ..
             )
         )
     return _volumes(spec, made) if target == "libvirt" else tuple(made)
+
+
+def _placed(spec: DomainSpec) -> DomainSpec:
+    """Return `spec` with the indices that the names and addresses of its drives tell.
+
+    A CD-ROM that is on the board's own bus anyway is not told to be there.
+    """
+    from kvmnb.compile.libvirt_places import PREFIXES, TOLD, fitted, places
+    from kvmnb.compile.libvirt_words import own_bus
+
+    own = own_bus(spec.machine)
+    drives: tuple[Disk | CDROM, ...] = (*spec.disks, *spec.cdroms)
+    buses = [drive.bus or own for drive in drives]
+    if not drives or not set(buses) <= set(PREFIXES):
+        return spec  # which the compiler refuses by name
+    found = places([(bus, drive.index) for bus, drive in zip(buses, drives, strict=True)])
+    index = fitted(buses, [place.number if place.bus in TOLD else None for place in found])
+    count = len(spec.disks)
+    disks = zip(spec.disks, index[:count], strict=True)
+    cdroms = zip(spec.cdroms, index[count:], strict=True)
+    return dataclasses.replace(
+        spec,
+        disks=tuple(dataclasses.replace(disk, index=at) for disk, at in disks),
+        cdroms=tuple(
+            dataclasses.replace(cdrom, index=at, bus=None if cdrom.bus == own else cdrom.bus)
+            for cdrom, at in cdroms
+        ),
+    )
 
 
 def _new(disk: Disk) -> bool:

@@ -40,7 +40,7 @@ def expressible(spec: DomainSpec, target: Target) -> tuple[DomainSpec, tuple[Uns
 
     The guest's devices are the same with and without these fields.
     """
-    left_out = []
+    left_out: list[Unsupported] = []
     for field, hint in _HINTS[target].items():
         name, _, inner = field.partition(".")
         value = getattr(spec, name)
@@ -55,7 +55,53 @@ def expressible(spec: DomainSpec, target: Target) -> tuple[DomainSpec, tuple[Uns
             changed = default
         spec = dataclasses.replace(spec, **{name: changed})  # type: ignore[arg-type]
         left_out.append(Unsupported(target, field, hint))
+    if target == "qemu" and (spec.nics or spec.disks or _is_libvirts(spec)):
+        spec = _of_qemus(spec, left_out)
     return spec, tuple(left_out)
+
+
+def _is_libvirts(spec: DomainSpec) -> bool:
+    ends = (spec.on_poweroff, spec.on_reboot, spec.on_crash)
+    usual = ends == ("destroy", "restart", "destroy") and spec.cpu.model != "host-model"
+    return not usual or spec.machine.startswith(("pc-0.", "pc-1."))
+
+
+NO_DEEDS = {"on_poweroff": "restart", "on_reboot": "preserve", "on_crash": "restart"}
+"""What libvirt does at the end of a guest, and QEMU's ``-action`` has no word for."""
+
+
+def _of_qemus(spec: DomainSpec, left_out: list[Unsupported]) -> DomainSpec:
+    """Return `spec` in words of QEMU's where libvirt has more of them."""
+    changes: dict[str, object] = {}
+
+    def without(field: str, hint: str, name: str, value: object) -> None:
+        left_out.append(Unsupported("qemu", field, hint))
+        changes[name] = value
+
+    for name, deed in NO_DEEDS.items():
+        if getattr(spec, name) == deed:
+            hint = "QEMU's -action has no such deed; libvirt starts or keeps the guest itself"
+            without(name, hint, name, _DEFAULTS[name])
+    if spec.cpu.model == "host-model":
+        hint = "it is libvirt's; the nearest of QEMU's is the host's own: cpu('host')"
+        without("cpu.model", hint, "cpu", dataclasses.replace(spec.cpu, model=None))
+    if spec.machine.startswith(("pc-0.", "pc-1.")):
+        hint = "it is gone since QEMU 6.0 at the latest; the same board is pc today"
+        without("machine", hint, "machine", "pc")
+    for index, nic in enumerate(spec.nics):
+        if not nic.link:
+            hint = f"no option of QEMU's says so; once the guest runs: set_link net{index} off"
+            nics = tuple(dataclasses.replace(each, link=True) for each in spec.nics)
+            without(f"nics[{index}].link", hint, "nics", nics)
+    for index, disk in enumerate(spec.disks):
+        if disk.bus == "virtio" and disk.index is not None:
+            hint = "virtio disks have no numbered places: they are found in their order"
+            disks = tuple(
+                dataclasses.replace(each, index=None) if each.bus == "virtio" else each
+                for each in spec.disks
+            )
+            without(f"disks[{index}].index", hint, "disks", disks)
+    return dataclasses.replace(spec, **changes) if changes else spec  # type: ignore[arg-type]
 
 
 def refuse(spec: DomainSpec, target: Target) -> None:

@@ -12,7 +12,7 @@ from kvmnb.compile.settled import settled
 from kvmnb.compile.targets import refuse
 from kvmnb.compile.virt_install_board import board, boot, general
 from kvmnb.compile.virt_install_devices import devices, screens
-from kvmnb.compile.virt_install_extra import extra_options
+from kvmnb.compile.virt_install_extra import HYPERV, extra_options
 from kvmnb.compile.virt_install_network import networks
 from kvmnb.compile.virt_install_ports import ports
 from kvmnb.compile.virt_install_storage import storage
@@ -137,13 +137,11 @@ def virt_install_pieces(
         more.setdefault(field, []).append(text)
     extras = tuple(extra_options(spec.extra_xml, more))
     tags = frozenset(tag for tag, _ in extras)
-    if spec.clock is None and "timer" in tags:
-        refused("extra_xml", "a timer goes with a clock: clock()")
     return (
         Piece("invocation", "", ("virt-install",)),
         *_before(invocation),
         *general(spec),
-        *board(spec, more),
+        *board(spec, more, tags),
         *storage(spec, more),
         *networks(spec, more),
         *screens(spec, more),
@@ -159,12 +157,16 @@ def virt_install_pieces(
 
 def _unasked(spec: DomainSpec, more: dict[str, list[str]], tags: frozenset[str]) -> Iterator[Piece]:
     """Yield what takes out again elements without a field that virt-install would add."""
-    if spec.osinfo is not None and spec.osinfo.startswith("win") and "hyperv" not in tags:
-        yield removed("osinfo", "./features/hyperv")
+    if spec.osinfo is not None and spec.osinfo.startswith("win"):
+        said = "".join(extra.xml for extra in spec.extra_xml if extra.xml.startswith("<hyperv"))
+        if not said:
+            yield removed("osinfo", "./features/hyperv")
+        for part in dict.fromkeys(key.split(".")[1] for key in HYPERV) if said else ():
+            if f"<{part} " not in said:
+                yield removed("osinfo", f"./features/hyperv/{part}")
     spices = [index for index, each in enumerate(spec.displays) if isinstance(each, Spice)]
-    said = [any("image.compression" in word for word in more.get(f"displays[{index}]", ()))
-            for index in spices]  # fmt: skip
-    if spices and not any(said):
+    pressed = [word for index in spices for word in more.get(f"displays[{index}]", ())]
+    if spices and not any("image.compression" in word for word in pressed):
         yield removed("displays", "./devices/graphics/image")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kvmnb.compile.libvirt_board import firmware_order
-from kvmnb.compile.libvirt_words import BOARD_OPTIONS, BOOT
+from kvmnb.compile.libvirt_words import ARCHES, BOARD_OPTIONS, BOOT
 from kvmnb.compile.piece import Piece
 from kvmnb.compile.virt_install_storage import install_cdrom
 from kvmnb.compile.virt_install_words import Pairs, differing, joined, option, refused, removed
@@ -44,7 +44,7 @@ def general(spec: DomainSpec) -> Iterator[Piece]:
     if spec.paravirt:
         yield option("paravirt", "--paravirt")
     if spec.arch != "x86_64":
-        yield option("arch", "--arch", spec.arch)
+        yield option("arch", "--arch", ARCHES.get(spec.arch, spec.arch))
     yield option("machine", "--machine", spec.machine)
     osinfo = "detect=off,require=off" if spec.osinfo is None else joined(spec.osinfo, ())
     yield option("osinfo", "--osinfo", osinfo)
@@ -52,14 +52,20 @@ def general(spec: DomainSpec) -> Iterator[Piece]:
         yield option("autostart", "--autostart")
 
 
-def board(spec: DomainSpec, more: dict[str, list[str]]) -> Iterator[Piece]:
-    """Yield the options for memory, processors, clock and power."""
+def board(spec: DomainSpec, more: dict[str, list[str]], extras: frozenset[str]) -> Iterator[Piece]:
+    """Yield the options for memory, processors, clock and power.
+
+    `extras` are elements that stand in the guest besides.
+    """
     yield from _memory(spec.memory)
     yield from _cpu(spec, more.get("cpu", []))
     if not spec.acpi:
         yield option("acpi", "--features", "acpi=off")
     yield from _machine_options(spec)
-    yield from _clock(spec)
+    if spec.clock is None and "timer" in extras:
+        yield option("clock", "--clock", "offset=utc")
+    else:
+        yield from _clock(spec, timers="timer" in extras)
     if spec.suspend_to_mem is None and spec.suspend_to_disk is None:
         yield removed("suspend_to_mem", "./pm")
     else:
@@ -144,7 +150,7 @@ def _cpu(spec: DomainSpec, more: list[str]) -> Iterator[Piece]:
         yield option("numa", "--cpu", joined(None, nodes))
 
 
-def _clock(spec: DomainSpec) -> Iterator[Piece]:
+def _clock(spec: DomainSpec, *, timers: bool) -> Iterator[Piece]:
     clock = spec.clock
     if clock is None:
         yield removed("clock", "./clock")
@@ -155,7 +161,7 @@ def _clock(spec: DomainSpec) -> Iterator[Piece]:
         )
     if clock.source == "rt":
         refused("clock.source", "virt-install has no word for it; libvirt's XML has")
-    timers: Pairs = (
+    said: Pairs = (
         ("rtc_tickpolicy", "catchup" if clock.driftfix == "slew" else None),
         ("pit_tickpolicy", clock.pit),
         ("hpet_present", clock.hpet),
@@ -164,7 +170,7 @@ def _clock(spec: DomainSpec) -> Iterator[Piece]:
         policy = "catchup" if clock.driftfix == "slew" else None
         # virt-install leaves out what follows a gap in the numbers
         hpet = 1 if clock.pit is None else 2
-        timers = (
+        said = (
             ("timer0.name", "rtc"),
             ("timer0.track", "guest"),
             ("timer0.tickpolicy", policy),
@@ -173,9 +179,9 @@ def _clock(spec: DomainSpec) -> Iterator[Piece]:
             (f"timer{hpet}.name", None if clock.hpet is None else "hpet"),
             (f"timer{hpet}.present", clock.hpet),
         )
-    text = joined(None, (("offset", clock.base), *timers))
+    text = joined(None, (("offset", clock.base), *said))
     yield option("clock", "--clock", text)
-    if text == f"offset={clock.base}":
+    if text == f"offset={clock.base}" and not timers:
         yield removed("clock", "./clock/timer")
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kvmnb.spec.platform import ExtraXML
 
 __all__ = [
-    *("DEVICES", "DOMAIN", "FIRST", "SECTIONS", "TAGS"),
+    *("DEVICES", "DOMAIN", "FIRST", "HYPERV", "SECTIONS", "TAGS"),
     *("Grown", "extra_options", "flat", "respelled", "supported"),
 ]
 
@@ -70,7 +70,7 @@ _KEYS = {
     "smartcard": "mode type source.path source.mode source.host source.service",
     "iommu": """model driver.aw_bits driver.caching_mode driver.eim driver.intremap
         driver.iotlb""",
-    "controller": f"""type model index ports vectors {_QUEUES} driver.iothread driver.queues
+    "controller": f"""type model index vectors {_QUEUES} driver.iothread driver.queues
         master.startport target.chassis target.chassisNr target.hotplug target.index
         target.busNr target.port maxGrantFrames""",
     "cputune": """shares= period= quota= global_period= global_quota= emulator_period=
@@ -88,6 +88,25 @@ _KEYS = {
 """Keys by option; ``=`` is behind those of text, ``#`` stands for one of several alike."""
 
 _OLD = {
+    **{
+        ("features", old): new
+        for old, new in {
+            "eoi": "apic.eoi",
+            "gic_version": "gic.version",
+            "hyperv_reset": "hyperv.reset.state",
+            "hyperv_relaxed": "hyperv.relaxed.state",
+            "hyperv_vapic": "hyperv.vapic.state",
+            "hyperv_spinlocks": "hyperv.spinlocks.state",
+            "hyperv_spinlocks_retries": "hyperv.spinlocks.retries",
+            "hyperv_synic": "hyperv.synic.state",
+            "kvm_hidden": "kvm.hidden.state",
+            "pmu": "pmu.state",
+            "pvspinlock": "pvspinlock.state",
+            "vmcoreinfo": "vmcoreinfo.state",
+        }.items()
+    },
+    ("boot", "nvram_template"): "nvram.template",
+    ("network", "target"): "target.dev",
     ("disk", "startup_policy"): "source.startupPolicy",
     ("disk", "error_policy"): "driver.error_policy",
     ("network", "filterref"): "filterref.filter",
@@ -104,6 +123,7 @@ _OLD = {
     ("video", "vram64"): "model.vram64",
     ("video", "heads"): "model.heads",
 }
+"""Old spellings, which still work."""
 
 _YES_NO = re.compile(
     r"rawio|trustGuestRxFilters|.*\.(?:managed|shareBacking|copypaste|enable|tls|useserial)"
@@ -156,6 +176,14 @@ FIRST = {
 }  # fmt: skip
 """What comes first in an option, without a key."""
 
+HYPERV = {
+    "hyperv.relaxed.state": "on",
+    "hyperv.vapic.state": "on",
+    "hyperv.spinlocks.state": "on",
+    "hyperv.spinlocks.retries": "8191",
+}
+"""What virt-install gives every Windows guest (virtinst's DomainFeatures.set_defaults)."""
+
 VCPU = frozenset({"cpuset", "placement"})
 
 TIMERS = ("hypervclock", "kvmclock", "tsc", "platform")
@@ -201,6 +229,11 @@ class Grown:
             self._element(key).text = value
         else:
             self._element(way).attributes[last] = value
+
+    def has(self, key: str) -> bool:
+        """Return whether an attribute was said already."""
+        way, _, last = key.rpartition(".")
+        return way in self._made and last in self._made[way].attributes
 
     def _element(self, way: str) -> Element:
         if way not in self._made:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from kvmnb.compile.libvirt_disks import needs_usb
+from kvmnb.compile.libvirt_disks import needs_usb, on_usb
 from kvmnb.compile.libvirt_extra import SECTIONS, in_order
 from kvmnb.compile.libvirt_tree import Node, read
 from kvmnb.compile.libvirt_words import KVMNB, QEMU_XMLNS
@@ -140,8 +140,9 @@ def _told(reading: Reading, root: Node, given: dict[str, Any]) -> dict[str, Node
                 told[node.local] = node
     if (osinfo := told.get("osinfo")) is not None:
         given["osinfo"] = osinfo.take("name")
-    reading_later = [node for node in metadata.children if not node.visited]
-    for node in reading_later:
+    # libosinfo's own element names a system by a URL, http://debian.org/debian/12, which its
+    # database turns into debian12 and back; without it the element stays to the letter
+    for node in [each for each in metadata.children if not each.visited]:
         reading.keep("metadata", node)
     return told
 
@@ -262,10 +263,7 @@ class _Found:
         """Return whether libvirt adds a USB controller that no device asks for."""
         if self.drives.no_usb or self.arch not in {"x86_64", "i386"}:
             return False
-        kept = any(
-            extra.xml.startswith("<controller") and "usb" in extra.xml
-            for extra in self.reading.extras
-        )
+        kept = any(map(on_usb, self.reading.extras))
         return not kept and not needs_usb(SimpleNamespace(**given))
 
 

@@ -87,9 +87,7 @@ def _backing(reading: Reading, backing: Node) -> dict[str, Any]:
         return given
     huge.visited = True
     given["hugepages"] = True
-    if given.get("source") != "memfd":
-        given["source"] = "memfd"
-        reading.note(huge, "changed", "the huge pages are a memfd's, not a file's in hugetlbfs")
+    given["source"] = "memfd"
     for page in pages:
         page.visited = True
         given["hugepage_kib"] = _kibibytes(reading, page)

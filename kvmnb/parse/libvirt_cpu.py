@@ -51,8 +51,8 @@ def _model(reading: Reading, node: Node) -> dict[str, Any]:
     mode = node.take("mode")
     named = node.child("model")
     model = None if named is None else named.text.strip() or None
-    if named is not None and named.peek("fallback") == "allow":
-        named.take("fallback")
+    if named is not None and named.take("fallback") == "forbid" and mode != "host-model":
+        reading.once(named, "the CPU that is named is the guest's, and no other one")
     if node.peek("match") == "exact":
         node.take("match")
     if node.take("check") in {"partial", "full"}:

@@ -155,7 +155,7 @@ def _usb(reading: Reading, node: Node, source: Node, address: Node | None) -> Ho
 def watchdog(reading: Reading, node: Node) -> Watchdog:
     """Return the ``<watchdog>``."""
     models = {word: word for word in WATCHDOG_MODELS}
-    model = reading.choice(node, "model", models, frozenset({"diag288"}))
+    model = reading.choice(node, "model", models, frozenset({"diag288", "itco"}))
     action = reading.choice(node, "action", {word: word for word in WATCHDOG_ACTIONS})
     if model is None:
         reading.fail(node, "<watchdog> needs model='i6300esb' or 'ib700'")

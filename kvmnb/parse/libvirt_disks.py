@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple
 
 from kvmnb.compile.libvirt_disks import BLOCKS, FORMATS
-from kvmnb.compile.libvirt_places import drive_index, place_named, places
+from kvmnb.compile.libvirt_places import TOLD, drive_index, fitted, place_named
 from kvmnb.compile.libvirt_tree import Node
 from kvmnb.compile.libvirt_words import SCSI, USB, own_bus
 from kvmnb.errors import SpecError
@@ -15,9 +14,6 @@ from kvmnb.parse.libvirt_reading import Keep, Reading
 from kvmnb.spec.storage import CACHES, CDROM, CDROM_BUSES, Disk, Floppy
 
 __all__ = ["Drives", "furniture"]
-
-_ALIAS = re.compile(r"ua-(virtio|ide|sata|scsi|usb|sd|cd)(?:([0-9]{1,3})|-[a-z]+)", re.ASCII)
-"""How the compiler marks what was asked for and not just worked out: bus, or place on it."""
 
 BUSES = frozenset({"virtio", "ide", "sata", "scsi", "usb", "sd", "fdc"})
 OTHER_BUSES = frozenset({"xen", "uml"})
@@ -46,8 +42,6 @@ class _Drive(NamedTuple):
     device: str
     bus: str
     place: int | None
-    said_bus: bool
-    said_place: bool
     fields: dict[str, Any]
 
 
@@ -62,6 +56,7 @@ class Drives:
         self._scsi: list[tuple[int, str, Node]] = []
         self.usb: str | None = None
         self.no_usb = False
+        self._usb_models: list[str] = []
 
     def disk(self, node: Node) -> None:
         """Read one ``<disk>``.
@@ -96,24 +91,11 @@ class Drives:
         if node.peek("type") == "dir" and bus in {"ide", "sata"}:
             # a folder is read-only to the guest on any bus, and these have no word for it
             fields.pop("readonly", None)
-        place, alias = self._place(node, bus, dev), self._alias(node)
-        said = alias is not None and alias[2] is not None
-        if said and alias is not None:
-            place = int(alias[2])
-        said_bus = alias is not None and alias[1] != "cd"
-        drive = _Drive(node, device, bus, place, said_bus, said, fields)
+        drive = _Drive(node, device, bus, self._place(node, bus, dev), fields)
         (self._disks if device == "disk" else self._cdroms).append(drive)
 
-    def _alias(self, node: Node) -> re.Match[str] | None:
-        for alias in node.all("alias"):
-            found = _ALIAS.fullmatch(alias.peek("name") or "")
-            if found is not None:
-                alias.drop()
-                return found
-        return None
-
     def _place(self, node: Node, bus: str, dev: str) -> int | None:
-        found = place_named(dev) if bus in {"virtio", "ide", "sata", "scsi"} else None
+        found = place_named(dev) if bus in TOLD else None
         for address in node.all("address"):
             if address.peek("type") == "drive" and bus in {"ide", "sata", "scsi"}:
                 parts = [self.reading.number(address, name) or 0 for name in _DRIVE]
@@ -230,9 +212,12 @@ class Drives:
         node.drop()
 
     def _usb(self, node: Node, index: int, model: str | None) -> None:
+        self._usb_models.append(model or "")
+        if "none" in self._usb_models and len(self._usb_models) > 1:
+            self.reading.fail(node, "model='none' is a guest without USB; libvirt allows no other")
         usual = "xhci" if self.own == "sata" else "piix3-uhci"
         found = {word: ours for ours, word in USB.items()}.get(model or "")
-        alone = self.usb is None and index == 0 and not self.no_usb
+        alone = self.usb is None and index == 0
         alone = alone and not set(node.attributes) - {"type", "index", "model"}
         alone = alone and all(each.visited for each in node.children)
         if not alone or (found is None and model not in {None, "none"}):
@@ -255,7 +240,7 @@ class Drives:
                     disks.append(Disk(**drive.fields, bus=drive.bus, index=index))
                     parent = f"disks.{len(disks) - 1}"
                 else:
-                    bus = drive.bus if drive.said_bus or drive.bus != self.own else None
+                    bus = drive.bus if drive.bus != self.own else None
                     cdroms.append(CDROM(**drive.fields, bus=bus, index=index))
                     parent = f"cdroms.{len(cdroms) - 1}"
             self.reading.leftover(parent, drive.node)
@@ -283,26 +268,11 @@ class Drives:
                 self.reading.keep("devices", node)
 
     def _fitted(self, drives: list[_Drive]) -> list[int | None]:
-        """Return the index of each drive: ``None`` where it sits in the next free place anyway."""
-        index = [drive.place if drive.said_place else None for drive in drives]
-        for _ in range(len(BUSES)):
-            try:
-                found = places([(drive.bus, at) for drive, at in zip(drives, index, strict=True)])
-            except SpecError as error:
-                node = drives[-1].node
-                self.reading.fail(node, error.reason)
-            off = {
-                drive.bus
-                for drive, at, place in zip(drives, index, found, strict=True)
-                if at is None and drive.place is not None and drive.place != place.number
-            }
-            if not off:
-                break
-            index = [
-                drive.place if drive.bus in off else at
-                for drive, at in zip(drives, index, strict=True)
-            ]
-        return index
+        buses, numbers = [drive.bus for drive in drives], [drive.place for drive in drives]
+        try:
+            return fitted(buses, numbers)
+        except SpecError as error:
+            self.reading.fail(drives[-1].node, error.reason)
 
     def _scsi_model(self, drives: list[_Drive]) -> str:
         models = {model for index, model, _ in self._scsi}

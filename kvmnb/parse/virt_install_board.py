@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kvmnb.compile.libvirt_words import BOARD_OPTIONS, BOOT
+from kvmnb.compile.libvirt_words import ARCHES, BOARD_OPTIONS, BOOT
 from kvmnb.compile.libvirt_xml import Element
 from kvmnb.compile.virt_install_board import BACKING_DIR, CPU_MODES
 from kvmnb.compile.virt_install_extra import TIMERS, flat
@@ -14,13 +14,24 @@ from kvmnb.parse.virt_install_options import Given
 from kvmnb.parse.virt_install_subs import ON, Sub, Subs
 
 __all__ = [
-    *("boot", "clock", "cpu", "events", "features", "memory", "memorybacking", "metadata"),
+    *(
+        "ARCH_WORDS",
+        "boot",
+        "clock",
+        "cpu",
+        "events",
+        "features",
+        "memory",
+        "memorybacking",
+        "metadata",
+    ),
     *("pm", "ram", "vcpus"),
 ]
 
 MODES = {word: model for model, word in CPU_MODES.items()}
 LETTERS = {word: letter for letter, word in BOOT.items()}
 POLICIES = {"force": "+", "require": "+", "optional": "+", "disable": "-", "forbid": "-"}
+ARCH_WORDS = {word: arch for arch, word in ARCHES.items()} | {"armv6l": "arm"}
 FEATURES = {f"{tag}.{attribute}": (tag, attribute) for tag, attribute, _ in BOARD_OPTIONS.values()}
 
 NODES_LIMIT = 128
@@ -205,7 +216,7 @@ def features(draft: Draft, given: Given) -> None:
     if (acpi := subs.switch("acpi")) is not None:
         draft.fields["acpi"] = acpi
     for key, place in FEATURES.items():
-        sub = subs.sub(key)
+        sub = subs.sub(key, key.removesuffix(".state"))
         if sub is None:
             continue
         word = {True: "on", False: "off"}.get((sub.value or "").lower() in ON, "")
@@ -339,7 +350,7 @@ def boot(draft: Draft, given: Given) -> None:
     draft.boot |= {key: value for key, value in said.items() if value is not None}
     for key in ("machine", "arch"):
         if (text := subs.filled(key)) is not None:
-            draft.fields[key] = text
+            draft.fields[key] = ARCH_WORDS.get(text, text)
     if (kind := subs.filled("domain_type")) is not None:
         draft.fields["virt_type"] = (given.position, kind)
     if (kind := subs.filled("os_type")) is not None:

@@ -98,17 +98,17 @@ class Draft:
 
     def extra(self, parent: str, xml: str) -> None:
         """Add an element that no field stands for."""
-        self.extras.append(ExtraXML(parent=parent, xml=xml))
+        self.extras.append(self.make(0, ExtraXML, parent=parent, xml=xml))
 
     def all_extras(self) -> list[ExtraXML]:
         """Return all elements that no field stands for, those that grew last."""
         found = list(self.extras)
         for place, grown in self.grown.items():
             if place in SECTIONS:
-                found += [ExtraXML(parent=SECTIONS[place], xml=xml) for xml in grown.texts()]
+                parent, texts = SECTIONS[place], grown.texts()
             else:
-                parent = place.replace("[", ".").removesuffix("]")
-                found.append(ExtraXML(parent=parent, xml=grown.text()))
+                parent, texts = place.replace("[", ".").removesuffix("]"), [grown.text()]
+            found += [self.make(0, ExtraXML, parent=parent, xml=xml) for xml in texts]
         return found
 
     def keep_words(self, *words: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from kvmnb.compile.libvirt_board import X86
 from kvmnb.compile.libvirt_extra import in_order
 from kvmnb.compile.libvirt_screens import usual_sound
 from kvmnb.compile.libvirt_words import BOOT
 from kvmnb.compile.virt_install_board import indexed, open_order
 from kvmnb.compile.virt_install_ports import SPICE_CHANNEL
 from kvmnb.compile.virt_install_storage import BLOCK_DEFAULTS, WRITABLE_BUSES, frees
+from kvmnb.parse import virt_install_elements as elements
 from kvmnb.parse.domain_xml import parents
 from kvmnb.parse.virt_install_draft import Draft
 from kvmnb.parse.virt_install_old import old_graphics, old_networks, old_storage
@@ -41,15 +43,6 @@ MEMORY_MIB = 2048
 """What libosinfo recommends for most systems that it knows; --memory goes without saying there."""
 
 
-HYPERV = {
-    "hyperv.relaxed.state": "on",
-    "hyperv.vapic.state": "on",
-    "hyperv.spinlocks.state": "on",
-    "hyperv.spinlocks.retries": "8191",
-}
-"""What virt-install gives every Windows guest (virtinst's DomainFeatures.set_defaults)."""
-
-
 def finished(draft: Draft) -> DomainSpec:
     """Return the description of the guest, with all that virt-install gives it unasked."""
     fields: dict[str, Any] = {}
@@ -60,7 +53,7 @@ def finished(draft: Draft) -> DomainSpec:
     machine = _machine(draft, runs)
     fields["machine"] = machine
     _general(draft, fields)
-    _board(draft, fields)
+    _board(draft, fields, runs)
     _firmware(draft, fields)
     _storage(draft, fields, runs, machine)
     _networks(draft, fields, runs, machine)
@@ -69,7 +62,7 @@ def finished(draft: Draft) -> DomainSpec:
     _sounds(draft, fields, machine)
     _small(draft, fields, runs)
     _time(draft, fields, runs)
-    _hyperv(draft, runs)
+    elements.hyperv(draft, runs)
     _install(draft, fields)
     given = ("title", "description", "uuid", "vmgenid", "osinfo", "arch", "acpi", "paravirt")
     more = ("on_poweroff", "on_reboot", "on_crash", "usb", "watchdog", "vsock")
@@ -127,7 +120,7 @@ def _general(draft: Draft, fields: dict[str, Any]) -> None:
         draft.fail(place, f"--virt-type is kvm or qemu here, not {kind[:40]!r}")
 
 
-def _board(draft: Draft, fields: dict[str, Any]) -> None:
+def _board(draft: Draft, fields: dict[str, Any], runs: System) -> None:
     cells = [draft.cells[number] for number in sorted(draft.cells)]
     numa = tuple(_node(draft, cell) for cell in cells)
     memory = dict(draft.memory)
@@ -136,8 +129,8 @@ def _board(draft: Draft, fields: dict[str, Any]) -> None:
         if numa:
             memory["size_mib"] = sum(node.memory_mib for node in numa)
         elif draft.fields.get("osinfo"):
-            memory["size_mib"] = MEMORY_MIB
-            draft.default(f"libosinfo recommends memory for a system, often {MEMORY_MIB} MiB")
+            memory["size_mib"] = size = runs.memory_mib or MEMORY_MIB
+            draft.default(f"{size} MiB of memory, as libosinfo recommends for the system")
         else:
             draft.fail(len(draft.text), "virt-install needs --memory, in MiB")
     fields["memory"] = draft.make(place, Memory, **memory)
@@ -150,7 +143,8 @@ def _board(draft: Draft, fields: dict[str, Any]) -> None:
             count *= part or 1
         cpu["count"] = min(cpu.get("maximum", count), count)
         if layout == [None] * 4:
-            draft.default("one vCPU, unless libosinfo recommends more for the system")
+            cpu["count"] = min(cpu.get("maximum", runs.vcpus), runs.vcpus)
+            draft.default(f"vCPUs: {cpu['count']}, as libosinfo recommends for the system")
     fields["cpu"] = draft.make(draft.said.get("cpu", 0), CPU, **cpu)
 
 
@@ -177,6 +171,8 @@ def _storage(draft: Draft, fields: dict[str, Any], runs: System, machine: str) -
     } & set(draft.said):  # fmt: skip
         draft.default("virt-install wants --disk, or --disk none; this guest has none")
     bus = "virtio" if runs.has("d") else "sata" if "q35" in machine else "ide"
+    if draft.fields.get("arch", "x86_64") not in X86:
+        bus = "sd" if machine.startswith("vexpress") else "virtio"
     unsaid = [disk for disk in draft.disks if disk["bus"] is None]
     if unsaid:
         why = "as this system has a driver" if bus == "virtio" else "as any system has a driver"
@@ -264,18 +260,11 @@ def _screens(draft: Draft, fields: dict[str, Any], runs: System) -> None:
                 draft.extra("devices", "<redirdev bus='usb' type='spicevmc'/>")
         for index, display in enumerate(displays):
             if isinstance(display, Spice) and "image" not in draft.silenced:
-                _uncompressed(draft, f"displays[{index}]")
+                elements.uncompressed(draft, f"displays[{index}]")
         options = draft.lists.setdefault("machine_options", [])
         if "vmport" not in draft.silenced and all(name != "vmport" for name, _ in options):
             options.append(("vmport", "off"))
             draft.default("with SPICE the board's VMware port is off")
-
-
-def _uncompressed(draft: Draft, place: str) -> None:
-    grown = draft.grown.get(place)
-    if grown is None or "<image " not in grown.text():
-        draft.grow(place, "image.compression", "off")
-        draft.default("SPICE does not compress pictures, as for clients on the same host")
 
 
 def _ports(draft: Draft, fields: dict[str, Any], runs: System) -> None:
@@ -356,15 +345,6 @@ def _time(draft: Draft, fields: dict[str, Any], runs: System) -> None:
             off.append(field)
     if off:
         draft.default("the guest may not sleep (--pm): a click on power off would do that")
-
-
-def _hyperv(draft: Draft, runs: System) -> None:
-    said = draft.grown.get("features")
-    if not runs.has("h") or "hyperv" in draft.silenced or (said and "<hyperv" in said.text()):
-        return
-    draft.default("the guest sees Hyper-V's interfaces, which this system uses")
-    for key, value in HYPERV.items():
-        draft.grow("features", key, value)
 
 
 def _install(draft: Draft, fields: dict[str, Any]) -> None:

@@ -201,6 +201,8 @@ _ALSO = {
     "graphics": "tlsport passwd gl rendernode image_compression mouse_mode audio.id",
     "serial": "char_type protocol target_address target_type name",
     "filesystem": "mode",
+    "features": """eoi gic_version hyperv_reset hyperv_relaxed hyperv_vapic hyperv_spinlocks
+        hyperv_spinlocks_retries hyperv_synic kvm_hidden pmu pvspinlock smm vmcoreinfo vmport""",
     "memory": "hotplugmemorymax hotplugmemoryslots",
     "memorybacking": "size unit nodeset access_mode source_type",
     "rng": "backend_type rate_bytes rate_period",

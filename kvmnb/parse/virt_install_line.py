@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable, Sequence
 
@@ -101,6 +100,14 @@ def _text(field: str) -> Callable[[Draft, Given], None]:
     return reader
 
 
+def _files(field: str, what: str) -> Callable[[Draft, Given], None]:
+    def reader(draft: Draft, given: Given) -> None:
+        draft.invocation[field] = given.value or ""
+        draft.note(given.position, given.written, "kept", what)
+
+    return reader
+
+
 def _run(field: str) -> Callable[[Draft, Given], None]:
     def reader(draft: Draft, given: Given) -> None:
         draft.invocation[field] = given.value or ""
@@ -155,7 +162,7 @@ def _location(draft: Draft, given: Given) -> None:
     draft.boot["location"] = where
     draft.said["location"] = given.at(0)
     for sub in subs.all("kernel", "initrd"):
-        draft.keep_words("--install", sub.written)
+        _keep_install(draft, sub.written)
         draft.note(sub.position, sub.written, "kept", "no field stands for it; it stays as it is")
     subs.rest()
 
@@ -174,9 +181,18 @@ def _install(draft: Draft, given: Given) -> None:
     if given.value in {"no_install=yes", "no_install=on"}:
         draft.said["import"] = given.position
         return
-    draft.invocation["install"] = given.value or ""
+    _keep_install(draft, given.value or "")
+    if given.value and not {"=", ","} & set(given.value):
+        # a system by its name, which libosinfo knows the tree of
+        draft.fields["osinfo"] = given.value
+        draft.said["osinfo"] = given.at(0)
     message = "no field of the description stands for it; it stays as it is"
     draft.note(given.at(0), given.value or "", "kept", message)
+
+
+def _keep_install(draft: Draft, written: str) -> None:
+    before = draft.invocation.get("install")
+    draft.invocation["install"] = f"{before},{written}" if before else written
 
 
 def _osinfo(draft: Draft, given: Given) -> None:
@@ -206,33 +222,10 @@ def _qemu(draft: Draft, given: Given) -> None:
         draft.note(given.at(0), text[:60], "kept", message)
 
 
-_UNASKED = {
-    "./clock": "clock",
-    "./clock/timer": "timers",
-    "./pm": "pm",
-    "./pm/suspend-to-mem": "suspend_to_mem",
-    "./pm/suspend-to-disk": "suspend_to_disk",
-    "./devices/input": "input",
-    "./features/vmport": "vmport",
-    "./features/hyperv": "hyperv",
-    "./devices/graphics/image": "image",
-}
-"""What `kvmnb.compile.virt_install` takes out again of what virt-install adds."""
-
-
-_DRIVER = re.compile(r"\./devices/disk\[\d{1,4}\]/driver/@(?:io|discard)", re.ASCII)
-
-
-def _xml(draft: Draft, given: Given) -> None:
-    text = given.value or ""
-    path = text.removeprefix("xpath.delete=") if text.startswith("xpath.delete=") else ""
-    if path in _UNASKED:
-        draft.silenced.add(_UNASKED[path])
-    elif _DRIVER.fullmatch(path):
-        draft.silenced.add(path.removeprefix("./devices/"))
-    else:
-        draft.invocation.setdefault("xml", []).append(text)
-        draft.note(given.at(0), text, "kept", "an edit of the XML by XPath stays as it is")
+def _arch(draft: Draft, given: Given) -> None:
+    word = given.value or ""
+    draft.fields["arch"] = board.ARCH_WORDS.get(word, word)
+    draft.said["arch"] = given.at(0)
 
 
 def _virt_type(draft: Draft, given: Given) -> None:
@@ -294,7 +287,7 @@ _READERS: dict[str, Callable[[Draft, Given], None]] = {
     "--name": _text("name"),
     "--uuid": _old("--metadata uuid=…", _text("uuid")),
     "--description": _old("--metadata description=…", _text("description")),
-    "--arch": _text("arch"),
+    "--arch": _arch,
     "--machine": _text("machine"),
     "--virt-type": _virt_type,
     "--paravirt": _paravirt,
@@ -351,10 +344,14 @@ _READERS: dict[str, Callable[[Draft, Given], None]] = {
     "--hostdev": devices.hostdev,
     "--host-device": _old("--hostdev", devices.hostdev),
     "--qemu-commandline": _qemu,
-    "--xml": _xml,
+    "--xml": elements.edit,
     "--connect": _run("connect"),
-    "--unattended": _seen("install", _run("unattended")),
-    "--cloud-init": _seen("import", _run("cloud_init")),
+    "--unattended": _seen(
+        "install", _files("unattended", "libosinfo's script answers the installer: it is not here")
+    ),
+    "--cloud-init": _seen(
+        "import", _files("cloud_init", "virt-install makes the seed at the first start alone")
+    ),
     "--reinstall": _run("reinstall"),
     "--initrd-inject": _each("initrd_inject"),
     "--check": _each("check"),

@@ -56,6 +56,9 @@ def disk(draft: Draft, given: Given) -> None:
         subs.text("driver.name", "driver_name")
     match kind:
         case "cdrom":
+            if shared:
+                message = "a CD-ROM is read-only, and several guests may read it anyway"
+                draft.note(given.position, "shareable", "ignored", message)
             made = {**common, "back": back, "bootindex": order}
             draft.cdroms.append(made)
             field = f"cdroms[{len(draft.cdroms) - 1}]"

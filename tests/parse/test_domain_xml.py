@@ -7,16 +7,20 @@ from hypothesis import given
 
 from kvmnb import ParseError
 from kvmnb.compile.libvirt import compile_libvirt
+from kvmnb.compile.runtime import DirectBoot
 from kvmnb.compile.settled import settled
 from kvmnb.parse.domain_xml import parse_domain
 from kvmnb.spec import charbacks, netbacks
+from kvmnb.spec.boot import Boot
 from kvmnb.spec.chardev import Private, Serial
 from kvmnb.spec.codec import differences
 from kvmnb.spec.devices import RNG, Balloon
-from kvmnb.spec.diskbacks import BlockDevice
+from kvmnb.spec.diskbacks import BlockDevice, Volume
 from kvmnb.spec.domain import DomainSpec
 from kvmnb.spec.graphics import VNC, Video
 from kvmnb.spec.network import NIC
+from kvmnb.spec.peripherals import Vsock
+from kvmnb.spec.platform import Firmware
 from kvmnb.spec.storage import CDROM, Disk, ExistingFile
 from tests.compile.made import runtime
 from tests.compile.sayable import sayable
@@ -321,3 +325,39 @@ HOSTILE = {
 def test_hostile_text_is_refused_at_once(text: str):
     with pytest.raises(ParseError):
         parse_domain(text)
+
+
+@pytest.mark.parametrize("other", ["", " model='nec-xhci' ports='8'", " model='none'"])
+def test_a_guest_without_usb_has_no_other_controller_for_it(other: str):
+    none, more = "<controller type='usb' model='none'/>", f"<controller type='usb'{other}/>"
+    for devices in (none + more, more + none):
+        with pytest.raises(ParseError, match="a guest without USB"):
+            parse_domain(domain(devices))
+
+
+def test_a_new_volume_is_called_as_virt_install_calls_it():
+    new = Volume(pool="default", size_bytes=1 << 30)
+    spec = DomainSpec(name="web", disks=(Disk(back=new), Disk(back=new)))
+    found = parse_domain(compile_libvirt(spec, runtime(spec))).spec
+    backs = [disk.back for disk in found.disks]
+    assert backs == [
+        Volume(pool="default", name="web.qcow2"),
+        Volume(pool="default", name="web-1.qcow2"),
+    ]
+
+
+def test_firmware_and_a_free_address_are_libvirts_to_find():
+    spec = DomainSpec(name="a", firmware=Firmware(), vsock=Vsock(), accel="tcg")
+    text = compile_libvirt(spec, runtime(spec))
+    assert "<os firmware='efi'>" in text
+    assert "<cid auto='yes'/>" in text
+
+
+def test_the_kernel_of_an_image_is_the_guests_own():
+    direct = DirectBoot(kernel="/k", initrd="/i", append="quiet")
+    spec = DomainSpec(name="a", accel="tcg")
+    found = parse_domain(compile_libvirt(spec, runtime(spec, direct_boot=direct))).spec
+    assert found.boot == Boot(kernel="/k", initrd="/i", append="quiet")
+    made = runtime(spec, direct_boot=direct)
+    boots = [settled(spec, made, each).boot for each in ("qemu", "libvirt", "virt-install")]
+    assert boots == [found.boot] * 3

@@ -14,6 +14,7 @@ from kvmnb.spec.domain import DomainSpec
 from kvmnb.spec.network import NIC
 from kvmnb.spec.storage import Disk, ExistingFile
 from tests.compile.made import compiled
+from tests.parse.domains import DOMAINS
 from tests.parse.outside import lines
 
 VIRT_INSTALL = (
@@ -101,9 +102,13 @@ def mutated(text: str, dice: random.Random) -> str:
 def corpus(kind: str) -> list[str]:
     """Return texts to begin with."""
     if kind == "libvirt":
-        return list(XML)
+        return [*XML, *DOMAINS.values()]
     if kind == "virt_install":
-        return [*VIRT_INSTALL, *(line for line in lines("classic") if "virt-install" in line)]
+        return [
+            *VIRT_INSTALL,
+            *lines("virt_install"),
+            *(line for line in lines("classic") if "virt-install" in line),
+        ]
     own = DomainSpec(
         name="a", disks=(Disk(back=ExistingFile("/a.img")),), nics=(NIC(),), accel="tcg"
     )

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import re
 import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks._libvirt import virsh
 from kvmnb import parse
 from kvmnb.compile.libvirt_board import firmware_order
 from kvmnb.compile.settled import settled
@@ -35,8 +30,9 @@ from kvmnb.spec.ports import Channel, Console
 from kvmnb.spec.screens import Spice
 from kvmnb.spec.storage import CDROM
 from tests.compile.made import runtime
+from tests.parse.test_virt_install_outside import LINES, grounded
 from tests.parse.virt_install_cases import BARE, CASES, WHOLE
-from tests.parse.virt_install_normal import normal
+from tests.parse.virt_install_normal import as_defined, normal
 from tests.parse.virt_install_real import VirtInstall, filled, made_files, ours
 
 MISSING = [name for name in ("virt-install", "libvirtd", "unshare") if not shutil.which(name)]
@@ -46,71 +42,22 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="a libvirtd of the tests' own needs root"),
 ]
 
-START_S = 20.0
-SETTINGS = """
-stdio_handler = "file"
-user = "root"
-group = "root"
-security_driver = "none"
-cgroup_controllers = []
-"""
-"""qemu.conf: without the users, QEMU could not be asked what it can, and would be asked each time.
-"""
-
-PLACES = {
-    "run": "/run",
-    "etc": "/etc/libvirt",
-    "lib": "/var/lib/libvirt",
-    "log": "/var/log",
-    "cache": "/var/cache",
-}
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[VirtInstall]:
-    """The real program, with a daemon that sees folders of its own in place of the host's."""
-    with tempfile.TemporaryDirectory(prefix="kvmnb-vi-") as name:
-        place = Path(name)
-        for folder in PLACES:
-            (place / folder).mkdir()
-        shutil.copytree("/etc/libvirt", place / "etc", dirs_exist_ok=True, symlinks=True)
-        for link in (place / "etc").rglob("autostart/*"):
-            link.unlink()
-        with (place / "etc/qemu.conf").open("a") as file:
-            file.write(SETTINGS)
-        binds = [f"mount --bind '{place}/{mine}' '{theirs}'" for mine, theirs in PLACES.items()]
-        script = " && ".join([*binds, "exec libvirtd"])
-        argv = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", script]
-        with (place / "libvirtd.log").open("wb") as log:
-            daemon = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        try:
-            line = place / "run/libvirt/libvirt-sock"
-            _wait_for(line, daemon, place / "libvirtd.log")
-            yield VirtInstall(f"qemu+unix:///system?socket={line}")
-        finally:
-            daemon.send_signal(signal.SIGTERM)
-            daemon.wait(START_S)
-
-
-def _wait_for(line: Path, daemon: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + START_S
-    while True:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
-            client.connect(str(line))
-            return
-        if daemon.poll() is not None or time.monotonic() > until:
-            pytest.skip(f"no libvirtd can be started here: {log.read_text()[-200:]}")
-        time.sleep(0.02)
-
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Images, an ISO and an install tree."""
+    """Images, an ISO and an install tree, which are a storage pool as well."""
     folder = tmp_path_factory.mktemp("files")
     made_files(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def real(files: Path) -> Iterator[VirtInstall]:
+    """The real program, with a daemon that sees folders of its own in place of the host's."""
+    with virsh() as client:
+        client("pool-define-as", "default", "dir", "--target", files)
+        client("pool-start", "default")
+        yield VirtInstall(client)
 
 
 def _line(case: str) -> str:
@@ -133,26 +80,62 @@ def _fetched(xml: str) -> str:
     return re.sub(r">[^<>]*virtinst-[^<>]*-initrd.img<", ">/INITRD<", xml)
 
 
+_VOLUME = re.compile(
+    r"type='volume'(.*?)(?: type='\w+')?((?: discard='unmap')?/>\s*<source )pool='default' "
+    r"volume='(.*?)'",
+    re.DOTALL,
+)
+
+
+def _compare(real: VirtInstall, line: str, files: Path, step: str, *, first: bool) -> None:
+    xml = _fetched(real.xml(line, step))
+    if step == "2" and re.search("--cdrom|-c ", line):
+        # virt-install takes the medium out when the installation is done, and forgets it
+        xml = _with_medium(xml, files)
+    # virt-install asks the pool for the file of a volume, and for its format
+    mine = _VOLUME.sub(
+        rf"type='file'\1 type='qcow2'\2file='{files}/\3'", ours(line, first_start=first)
+    )
+    texts = (as_defined(real.client, each, files) for each in (mine, xml))
+    found, expected = (normal(each, line) for each in texts)
+    assert found == expected
+
+
+def _with_medium(xml: str, files: Path) -> str:
+    begin, tray, end = xml.partition('device="cdrom"')
+    return begin + tray + end.replace("<target", f'<source file="{files}/cd.iso"/><target', 1)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_an_option_makes_the_same_devices(case, real, files):
-    line = filled(_line(case), files)
-    assert normal(ours(line, first_start=False), line) == normal(real.xml(line, "1"), line)
+    _compare(real, filled(_line(case), files), files, "1", first=False)
 
 
 @pytest.mark.parametrize("case", WHOLE)
 def test_a_whole_line_makes_the_same_guest(case, real, files):
     line = filled(case, files)
-    installs = re.search(r"--cdrom|--location|-l |--pxe", line) and "--livecd" not in line
-    xml = _fetched(real.xml(line, "1"))
-    assert normal(ours(line, first_start=bool(installs)), line) == normal(xml, line)
-    if not installs:
-        return
-    after = normal(real.xml(line, "2"), line)
-    kept = normal(ours(line, first_start=False), line)
-    if "--cdrom" in line:
-        # virt-install takes the medium out when the installation is done
-        kept = [re.sub(r" <source file='[^']*cd.iso'>", "", each) for each in kept]
-    assert kept == after
+    installs = re.search(r"--cdrom|--location|-l |--pxe|--install", line) is not None
+    installs = installs and "--livecd" not in line
+    _compare(real, line, files, "1", first=installs)
+    if installs:
+        _compare(real, line, files, "2", first=False)
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if grounded(line, Path("/"))])
+def test_a_line_from_outside_makes_the_same_guest(line, real, files):
+    text = grounded(line, files) or ""
+    installs = re.search(r"--cdrom|-c |--location|--pxe", text) is not None
+    first = installs and "--livecd" not in text
+    _compare(real, text, files, "1", first=first)
+
+
+def test_a_pci_device_of_the_host_is_passed_on_as_virt_install_does(real, files):
+    nodes = real.client("nodedev-list", "--cap", "pci").split()
+    if not nodes:
+        pytest.skip("libvirt finds no PCI device on this host")
+    domain, bus, slot, function = nodes[0].removeprefix("pci_").split("_")
+    for name in (nodes[0], f"{domain}:{bus}:{slot}.{function}"):
+        _compare(real, f"{BARE} --hostdev {name}", files, "1", first=False)
 
 
 PRODUCED = (

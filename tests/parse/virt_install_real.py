@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from benchmarks._libvirt import Virsh
 from kvmnb.compile.libvirt import compile_libvirt
 from kvmnb.compile.runtime import DirectBoot, DiskFile, Runtime
 from kvmnb.parse.virt_install_line import parse_virt_install
@@ -22,8 +23,9 @@ LIMIT_S = 60.0
 class VirtInstall:
     """Asks the real program what a line would make; nothing is made."""
 
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
+    def __init__(self, client: Virsh) -> None:
+        self.client = client
+        self._uri = client("uri").strip()
 
     def xml(self, line: str, step: str) -> str:
         """Return the XML of one step of a line, with the slips mended that our parser mends."""
