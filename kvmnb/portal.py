@@ -77,45 +77,62 @@ def run(work: Coroutine[Any, Any, R]) -> R:
     if threading.current_thread() is _thread:
         work.close()
         raise RuntimeError("a blocking verb was called on kvmnb's own loop; await its .aio() form")
-    future, cancel = _submit(work)
+    job = _Job(work)
     try:
-        return future.result()
+        job.submit()
+        return job.future.result()
     except BaseException:
-        if not future.done():
-            cancel()
-            wait((future,), PATIENCE_S)
+        if not job.future.done():
+            job.cancel()
+            wait((job.future,), PATIENCE_S)
         raise
     finally:
-        del future, cancel  # an error's traceback holds this frame, which shall not hold the error
+        del job  # an error's traceback holds this frame, which shall not hold the error
 
 
-def _submit(work: Coroutine[Any, Any, R]) -> tuple[Future[R], Callable[[], object]]:
-    """Start `work` on the portal's loop; return what will be done with it, and what cancels it.
+class _Job(Generic[R]):
+    """Work on the portal's loop, and a future that is done when the work has ended.
 
-    The future is done when the work has ended. One of `asyncio.run_coroutine_threadsafe` is
-    done as soon as it is cancelled, while the work still cleans up.
+    One of `asyncio.run_coroutine_threadsafe` is done as soon as it is cancelled, while the work
+    still cleans up.
     """
-    from concurrent.futures import Future
 
-    future: Future[R] = Future()
-    tasks: list[asyncio.Task[R]] = []  # the loop itself holds its tasks by weak references
-    here = loop()
+    def __init__(self, work: Coroutine[Any, Any, R]) -> None:
+        from concurrent.futures import Future
 
-    def begin() -> None:
-        tasks.append(here.create_task(work))
-        tasks[0].add_done_callback(end)
+        self.future: Future[R] = Future()
+        self._work = work
+        self._task: asyncio.Task[R] | None = None  # the loop itself holds it by a weak reference
 
-    def end(task: asyncio.Task[R]) -> None:
-        if task.cancelled():
-            future.cancel()
-            future.set_running_or_notify_cancel()
-        elif (error := task.exception()) is not None:
-            future.set_exception(error)
+    def submit(self) -> None:
+        loop().call_soon_threadsafe(self._begin)
+
+    def cancel(self) -> None:
+        """Cancel the work, however far it has come: an interrupt may fall into `submit` itself."""
+        loop().call_soon_threadsafe(self._cancel)
+
+    def _begin(self) -> None:
+        self._task = loop().create_task(self._work)
+        self._task.add_done_callback(self._end)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
         else:
-            future.set_result(task.result())
+            self._work.close()
+            self._cancelled()
 
-    here.call_soon_threadsafe(begin)
-    return future, lambda: here.call_soon_threadsafe(lambda: tasks[0].cancel())
+    def _end(self, task: asyncio.Task[R]) -> None:
+        if task.cancelled():
+            self._cancelled()
+        elif (error := task.exception()) is not None:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(task.result())
+
+    def _cancelled(self) -> None:
+        self.future.cancel()
+        self.future.set_running_or_notify_cancel()
 
 
 def awaitable(work: Coroutine[Any, Any, R]) -> asyncio.Future[R]:

@@ -443,3 +443,31 @@ def test_the_portals_thread_does_not_keep_a_script_from_ending():
 
 async def _pid() -> int:
     return os.getpid()
+
+
+@pytest.mark.parametrize("submitted", [True, False])
+def test_an_interrupt_that_falls_into_the_handing_over_leaves_no_work_behind(
+    monkeypatch, submitted
+):
+    heard: list[str] = []
+    began = threading.Event()
+
+    async def work() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            heard.append("cleaned")
+
+    submit = portal._Job.submit
+
+    def interrupted(job):
+        if submitted:
+            submit(job)
+            began.wait(20)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(portal._Job, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        portal.run(work())
+    assert heard == (["cleaned"] if submitted else [])

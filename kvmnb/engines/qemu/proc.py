@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Process", "find_by_argument"]
+__all__ = ["Process", "find_by_argument", "logs_are_written"]
 
 PROGRAMS = (b"qemu", b"swtpm", b"virtiofsd")
 
@@ -104,3 +105,20 @@ def find_by_argument(argument: str) -> list[Process]:
             if process is not None:
                 found.append(process)
     return found
+
+
+def logs_are_written(folder: Path) -> bool:
+    """Return whether a child lives that holds the lock on a log in `folder`, its standard output.
+
+    It tells so even between fork and exec, when the child's command line is still its parent's.
+    """
+    for log in folder.glob("*.log"):
+        with contextlib.suppress(FileNotFoundError):
+            fd = os.open(log, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(fd)
+    return False

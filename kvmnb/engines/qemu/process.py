@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
@@ -52,6 +53,8 @@ def spawn(
     log = os.open(folder.run / log_name, flags, 0o600)
     passed = (*ENVIRONMENT, *DESKTOP) if desktop else ENVIRONMENT
     try:
+        # held by the child as long as it lives: see `proc.logs_are_written`
+        fcntl.flock(log, fcntl.LOCK_SH)
         return Outliving(
             argv,
             stdin=subprocess.DEVNULL,

@@ -14,12 +14,13 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from kvmnb.engines.qemu import ending, record
 from kvmnb.engines.qemu.folders import GuestFolder, Roots
 from kvmnb.engines.qemu.leases import REAPER_SOCKET, owners
-from kvmnb.engines.qemu.proc import Process, find_by_argument
+from kvmnb.engines.qemu.proc import Process, find_by_argument, logs_are_written
 
 __all__ = ["end_guest", "main", "reap"]
 
@@ -38,17 +39,36 @@ def end_guest(folder: GuestFolder, process: Process | None) -> None:
 
     The caller holds the root's lock. SIGTERM first: QEMU then closes the user's own disks cleanly.
     """
-    # a QEMU whose starter died before it wrote the pid down is found by its socket's path
-    found = [process] if process is not None else find_by_argument(f"{folder.run}/")
     written = record.read(folder)
     ending.mark(folder)
     # QEMU first: what serves it ends by itself then
-    for each in (*found, *(written.companions if written is not None else ())):
+    _end((process,) if process is not None else ())
+    _end(written.companions if written is not None else ())
+    if process is None:
+        _end_unwritten(folder)
+    folder.remove()
+
+
+def _end(processes: Iterable[Process]) -> None:
+    for each in processes:
         each.signal(signal.SIGTERM)
         if not _wait(each, TERM_S):
             each.signal(signal.SIGKILL)
             _wait(each, TERM_S)
-    folder.remove()
+
+
+def _end_unwritten(folder: GuestFolder) -> None:
+    """End what a starter has started that was killed before it wrote the pid down.
+
+    It is found by the path of its socket, which it is told in its command line; a child that has
+    not come to that line yet is waited for.
+    """
+    end_s = time.monotonic() + TERM_S
+    while True:
+        _end(find_by_argument(f"{folder.run}/"))
+        if not logs_are_written(folder.run) or time.monotonic() > end_s:
+            return
+        time.sleep(0.005)
 
 
 def _wait(process: Process, limit_s: float) -> bool:
