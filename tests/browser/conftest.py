@@ -219,7 +219,9 @@ def visit(lab: Lab, browser: Browser) -> Iterator[Callable[..., Visit]]:
                 visit.settle()
             else:
                 visit.page.goto(f"{place}?reset&token={lab.token}")
-                visit.wait("window.jupyterapp?.commands?.hasCommand('docmanager:open')")
+                visit.wait("window.jupyterapp")
+                # before that the command is there, but not all that knows how to open a notebook
+                visit.page.evaluate("jupyterapp.restored.then(() => null)")
                 visit.do(
                     "docmanager:open",
                     path=book.name,

@@ -158,7 +158,8 @@ def real_runtime(spec: DomainSpec, folder: Path, **changes: Any) -> Runtime:
     for index, disk in enumerate(spec.disks):
         path, format = folder / f"disk{index}.img", "raw"
         if isinstance(disk.back, ExistingFile) and not disk.snapshot:
-            path, format = Path(disk.back.path), disk.format or "raw"
+            # what is written nowhere else: a line's own relative path means the run folder here
+            path, format = folder / disk.back.path, disk.format or "raw"
         if not path.exists():
             path.write_bytes(bytes(1 << 20))
         disks.append(DiskFile(path=str(path), format=format))
