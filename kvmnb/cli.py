@@ -1,4 +1,4 @@
-"""The ``kvmnb`` command: doctor, lab, demo, ls, rm, reap, image."""
+"""The ``kvmnb`` command: doctor, lab, demo, ls, rm, reap, image, cache."""
 
 from __future__ import annotations
 
@@ -70,6 +70,16 @@ def _parser() -> argparse.ArgumentParser:
     verb = image_verbs.add_parser("rm", help="remove an image; a file of yours stays")
     verb.add_argument("name", nargs="+")
     verb.set_defaults(work=_image_rm)
+
+    verb = verbs.add_parser("cache", help="list and clear the templates of warm starts")
+    cache_verbs = verb.add_subparsers(metavar="verb", required=True)
+    verb = cache_verbs.add_parser("ls", help="list the templates, the one used last first")
+    verb.set_defaults(work=_cache_ls)
+    verb = cache_verbs.add_parser("clear", help="remove templates: these, or all")
+    verb.add_argument("which", nargs="*", help="a guest's name, or a key or how one begins")
+    verb.set_defaults(work=_cache_clear)
+    verb = cache_verbs.add_parser("limit", help="tell how much they may take, and take")
+    verb.set_defaults(work=_cache_limit)
     return parser
 
 
@@ -150,6 +160,78 @@ def _image_rm(options: argparse.Namespace) -> int:
 
     for name in options.name:
         Host().images.remove(name)
+    return 0
+
+
+KEY_SHOWN = 12
+"""Characters of a template's key in a list; so many tell it from all others."""
+
+
+def _cache_ls(_: argparse.Namespace) -> int:
+    import time
+
+    from kvmnb.engines.registry import templates
+    from kvmnb.markup import columns
+    from kvmnb.units import human
+
+    now = time.time()
+    rows = [("guest", "key", "size", "age", "last use")]
+    rows += [
+        (
+            entry.name or "(damaged)",
+            entry.key[:KEY_SHOWN],
+            human(entry.size_bytes),
+            _ago(now - entry.created_s),
+            "in use" if entry.in_use else f"{_ago(now - entry.used_s)} ago",
+        )
+        for entry in templates().entries()
+    ]
+    print(columns(rows))
+    return 0
+
+
+def _ago(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def _cache_clear(options: argparse.Namespace) -> int:
+    from kvmnb.engines.registry import templates
+    from kvmnb.units import human
+
+    store = templates()
+    entries = store.entries()
+    wanted = {
+        word: [
+            entry
+            for entry in entries
+            if word == entry.name or (len(word) >= 4 and entry.key.startswith(word))
+        ]
+        for word in options.which
+    }
+    chosen = [each for found in wanted.values() for each in found] if wanted else entries
+    for entry in dict.fromkeys(chosen):
+        store.discard(entry.key, "cleared")
+        later = ", once its reader is done" if entry.in_use else ""
+        name = entry.name or entry.key[:KEY_SHOWN]
+        print(f"removed the template of {name!r}, {human(entry.size_bytes)}{later}")
+    missing = [word for word, found in wanted.items() if not found]
+    for word in missing:
+        print(f"kvmnb: no template of {word!r} here", file=sys.stderr)
+    return 1 if missing else 0
+
+
+def _cache_limit(_: argparse.Namespace) -> int:
+    from kvmnb.engines.registry import templates
+    from kvmnb.units import human
+
+    store = templates()
+    sizes = [entry.size_bytes for entry in store.entries()]
+    print(f"limit  {human(store.limit_bytes)} (KVMNB_TEMPLATES_LIMIT sets another)")
+    print(f"used   {human(sum(sizes))} in {len(sizes)} template{'' if len(sizes) == 1 else 's'}")
+    print(f"in     {store.root}")
     return 0
 
 

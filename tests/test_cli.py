@@ -6,10 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from kvmnb.engines.qemu.folders import Roots
+from kvmnb.engines.qemu.templates.store import Templates
+from kvmnb.engines.registry import templates
 
 
 def kvmnb(*words: str, status: int = 0) -> str:
@@ -72,6 +76,73 @@ def test_images_are_listed_added_and_removed(tmp_path):
     kvmnb("image", "rm", "mine")
     assert disk.exists()
     assert "no such image" in kvmnb("image", "rm", "mine", status=1)
+
+
+@pytest.fixture
+def warm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Templates]:
+    """The templates that the command sees: of a guest ``web`` and two of ``db``."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    store = templates()
+    for key, name, size in (("aaaa01", "web", 8192), ("bbbb01", "db", 4096), ("bbbb02", "db", 0)):
+        with store.put(key) as draft:
+            (draft.folder / "ram").write_bytes(os.urandom(size))
+            draft.commit({"name": name})
+    yield store
+    store.clear()
+
+
+def test_cache_lists_the_templates(warm):
+    held = templates().get("aaaa01")
+    assert held is not None
+    with held:
+        heading, *rows = kvmnb("cache", "ls").splitlines()
+    assert heading.split()[:4] == ["guest", "key", "size", "age"]
+    assert [row.split()[:2] for row in rows] == [
+        ["web", "aaaa01"],
+        ["db", "bbbb02"],
+        ["db", "bbbb01"],
+    ]
+    assert rows[0].endswith("in use")
+    assert rows[1].endswith("s ago")
+    assert "12 KiB" in rows[0]
+
+
+def test_cache_clear_removes_what_a_name_or_a_key_says_and_tells_what_it_does_not_know(warm):
+    said = kvmnb("cache", "clear", "web", "unknown", status=1)
+    assert "removed the template of 'web'" in said
+    assert "no template of 'unknown'" in said
+    kvmnb("cache", "clear", "bbbb02")
+    assert [entry.key for entry in warm.entries()] == ["bbbb01"]
+
+
+def test_cache_clear_alone_removes_all_and_those_in_use_later(warm):
+    held = templates().get("bbbb01")
+    assert held is not None
+    with held:
+        said = kvmnb("cache", "clear")
+        assert said.count("removed") == 3
+        assert said.count("once its reader is done") == 1
+        held.verify_all()
+    assert warm.entries() == []
+    assert list(warm.root.iterdir()) == []
+
+
+def test_cache_limit_tells_limit_and_use(warm, monkeypatch):
+    monkeypatch.setenv("KVMNB_TEMPLATES_LIMIT", "2G")
+    said = kvmnb("cache", "limit")
+    assert "2 GiB" in said
+    assert "in 3 templates" in said
+    assert str(warm.root) in said
+    monkeypatch.setenv("KVMNB_TEMPLATES_LIMIT", "much")
+    assert "KVMNB_TEMPLATES_LIMIT" in kvmnb("cache", "limit", status=1)
+
+
+def test_a_damaged_template_is_listed_and_can_be_cleared(warm):
+    (folder,) = warm.root.glob("aaaa01.*")
+    (folder / "manifest").write_bytes(b"")
+    assert "(damaged)" in kvmnb("cache", "ls")
+    kvmnb("cache", "clear", "aaaa01")
+    assert not folder.exists()
 
 
 def test_wrong_words_are_told_with_status_2():

@@ -8,9 +8,10 @@ from kvmnb.errors import Unsupported
 
 if TYPE_CHECKING:
     from kvmnb.engines.qemu.engine import QemuEngine
+    from kvmnb.engines.qemu.templates.store import Templates
     from kvmnb.images.catalogue import Images
 
-__all__ = ["engine_for"]
+__all__ = ["engine_for", "templates"]
 
 
 def engine_for(uri: str | None, images: Images, qemu: str | None) -> QemuEngine:
@@ -25,3 +26,10 @@ def engine_for(uri: str | None, images: Images, qemu: str | None) -> QemuEngine:
 
         return QemuEngine(images, qemu)
     raise Unsupported("kvmnb", f"uri={uri!r}", "Host() without a URI runs guests in QEMU itself")
+
+
+def templates() -> Templates:
+    """Return the warm-start templates of this user's guests; nothing is made on disk."""
+    from kvmnb.engines.qemu.templates.store import Templates
+
+    return Templates()

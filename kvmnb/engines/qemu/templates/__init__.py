@@ -1,0 +1,1 @@
+"""The store of warm-start templates in the user's cache."""
