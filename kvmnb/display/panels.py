@@ -8,9 +8,10 @@ from itertools import pairwise
 
 from kvmnb.display.svg import Mark, Panel, Series
 from kvmnb.engines.base import Event, Sample
+from kvmnb.markup import printable
 from kvmnb.observe.rates import Rates
 
-__all__ = ["LAYOUT", "Chart", "chart_panels", "event_marks", "natural", "series_label"]
+__all__ = ["LAYOUT", "Chart", "chart_panels", "event_marks", "natural", "series_label", "time_mark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ MARKED = {
     *("guest_panicked", "watchdog", "block_io_error", "suspend", "wakeup"),
 }
 """The events that are marked in charts; a recording's table has QEMU's others, too."""
+
+TRAVEL = {"checkpoint": "⚑", "rewind": "↶"}
+"""The events by which a guest's time is kept or turned back, each with its sign."""
+
+LONGEST_LABEL = 24
 
 
 def series_label(device: str, name: str) -> str:
@@ -124,11 +130,26 @@ def natural(device: str) -> tuple[str, int]:
     return stem, int(device[len(stem) :] or 0)
 
 
+def time_mark(event: Event) -> Mark | None:
+    """Return a strong mark for a checkpoint taken or gone back to, else ``None``."""
+    sign = TRAVEL.get(event.kind)
+    if sign is None:
+        return None
+    label = printable(str(event.detail.get("label") or event.kind)[: LONGEST_LABEL + 1])
+    if len(label) > LONGEST_LABEL:
+        label = label[: LONGEST_LABEL - 1] + "…"
+    return Mark(event.time_s, f"{sign} {label}", strong=True)
+
+
 def event_marks(events: Iterable[Event]) -> tuple[Mark, ...]:
     """Return what matters of the events as marks; of balloon changes in a row the last."""
     marks: list[Mark] = []
     last = None
     for event in events:
+        if (travel := time_mark(event)) is not None:
+            marks.append(travel)
+            last = event.kind
+            continue
         if event.kind not in MARKED:
             continue
         label = event.kind

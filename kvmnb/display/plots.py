@@ -19,6 +19,7 @@ __all__ = ["figure"]
 
 # grey that can be read on white and on black, since a figure does not know its page
 _TEXT = "#808080"
+_STRONG = "#2b7fd4"
 _GRID = "rgba(128,128,128,0.25)"
 _CLEAR = "rgba(0,0,0,0)"
 
@@ -124,10 +125,11 @@ def _lines(
 
 
 def _mark(shown: Any, marks: Sequence[Mark], charts: int, span_s: float) -> None:
-    line = {"color": _TEXT, "width": 1, "dash": "dot"}
     ends_s = [float("-inf")] * LABEL_ROWS
     for mark in sorted(marks, key=lambda mark: mark.time_s):
         time = datetime.fromtimestamp(mark.time_s, UTC)
+        color = _STRONG if mark.strong else _TEXT
+        line = {"color": color, "width": 1, "dash": "solid" if mark.strong else "dot"}
         for row in range(1, charts + 1):
             axes = {"xref": _name("x", row), "yref": f"{_name('y', row)} domain"}
             shown.add_shape(type="line", x0=time, x1=time, y0=0, y1=1, line=line, **axes)
@@ -146,7 +148,7 @@ def _mark(shown: Any, marks: Sequence[Mark], charts: int, span_s: float) -> None
             xanchor="center",
             yanchor="bottom",
             yshift=18 + 13 * free[0],
-            font={"size": 11},
+            font={"size": 11, "color": color},
         )
 
 

@@ -35,6 +35,7 @@ HEADING = 24.0
 GAP = 16.0
 MARK_ROW = 13.0
 FOOT = 34.0
+ACCENT = "var(--jp-brand-color1,#2b7fd4)"
 LETTER = 6.1
 """Width of a letter of 11 pixels, on the average and rather too much than too little."""
 
@@ -79,10 +80,12 @@ class Mark:
     ----------
     time_s : when, in seconds since the epoch
     label : in a word or two
+    strong : it is drawn in the page's own colour, and its label comes before others'
     """
 
     time_s: float
     label: str
+    strong: bool = False
 
 
 def charts(panels: Sequence[Panel], marks: Sequence[Mark] = ()) -> Html:
@@ -266,24 +269,40 @@ def _legend(shown: Sequence[Series], total: int, start: float, y: float) -> Iter
 
 def _mark_labels(marks: Sequence[Mark], span: _Span) -> tuple[list[Html], float]:
     """Return the marks' names, in as many rows of up to three as they need, and their height."""
-    ends: list[float] = []
+    taken: list[list[tuple[float, float]]] = []
     pieces = []
-    for mark in sorted(marks, key=lambda mark: mark.time_s):
+    for mark in sorted(marks, key=lambda mark: (not mark.strong, mark.time_s)):
         label = _cut(mark.label, 28)
         width = len(label) * LETTER + 8
         x = min(max(span.x(mark.time_s) - width / 2, 4.0), WIDTH - width)
-        row = next((row for row, end in enumerate(ends) if end <= x), len(ends))
+        free = (
+            row
+            for row, spans in enumerate(taken)
+            if all(end <= x or x + width <= start for start, end in spans)
+        )
+        row = next(free, len(taken))
         if row > 2:
             continue  # no room: its line still stands
-        ends[row : row + 1] = [x + width]
-        pieces.append(_text(x + 4, 11 + row * MARK_ROW, label, opacity=".75", font_size="10.5"))
-    return pieces, 4 + len(ends) * MARK_ROW
+        if row == len(taken):
+            taken.append([])
+        taken[row].append((x, x + width))
+        style = {"fill": ACCENT} if mark.strong else {"opacity": ".75"}
+        pieces.append(_text(x + 4, 11 + row * MARK_ROW, label, font_size="10.5", **style))
+    return pieces, 4 + len(taken) * MARK_ROW
 
 
 def _mark_lines(marks: Sequence[Mark], span: _Span, top: float) -> Html:
-    """Return all upright lines of one chart, as one path: there may be many."""
-    lines = "".join(f"M{span.x(mark.time_s):.1f} {top:.1f}v{PLOT_HEIGHT:g}" for mark in marks)
-    return element("path", d=lines, stroke="currentColor", opacity="0.55", stroke_dasharray="3 3")
+    """Return all upright lines of one chart, as one path of each kind: there may be many."""
+    found = []
+    for strong, style in (
+        (False, {"stroke": "currentColor", "opacity": "0.55", "stroke_dasharray": "3 3"}),
+        (True, {"stroke": ACCENT, "stroke_width": "1.5"}),
+    ):
+        of_kind = (mark.time_s for mark in marks if mark.strong is strong)
+        lines = "".join(f"M{span.x(time_s):.1f} {top:.1f}v{PLOT_HEIGHT:g}" for time_s in of_kind)
+        if lines:
+            found.append(element("path", d=lines, **style))
+    return join(found)
 
 
 def _time_axis(span: _Span, y: float) -> Html:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kvmnb.display.panels import time_mark
+from kvmnb.display.svg import Mark
 from kvmnb.widgets.ring import Column
 
 if TYPE_CHECKING:
@@ -102,6 +104,7 @@ _MARKS = {
 }
 
 
-def mark(event: Event) -> str | None:
-    """Return what to write beside an event's line; ``None`` for one that is not shown."""
-    return _MARKS.get(event.kind)
+def mark(event: Event) -> Mark | None:
+    """Return an event as a line with words beside it; ``None`` for one that is not shown."""
+    word = _MARKS.get(event.kind)
+    return time_mark(event) if word is None else Mark(event.time_s, word)

@@ -46,7 +46,7 @@ def guest_snapshot(
     shown: Sequence[Panel],
     times: Sequence[float],
     series: Mapping[Column, Sequence[float | None]],
-    marks: Iterable[tuple[float, str]],
+    marks: Iterable[svg.Mark],
 ) -> Snapshot:
     """Return a guest's view as a still picture.
 
@@ -63,7 +63,7 @@ def guest_snapshot(
         for label, values in of_panel.items():
             lines.append((f" {panel.title}", label, _amount(_newest(values), panel.unit)))
     when = f"as of {_clock(times[-1])}" if times else "no figures had come yet"
-    body = svg.charts(pictures, tuple(svg.Mark(*each) for each in marks)) if pictures else Html()
+    body = svg.charts(pictures, tuple(marks)) if pictures else Html()
     html = element(
         "div",
         element(

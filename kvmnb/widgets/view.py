@@ -19,6 +19,7 @@ from kvmnb.widgets.series import mark, panels, points
 from kvmnb.widgets.still import Snapshot, guest_snapshot
 
 if TYPE_CHECKING:
+    from kvmnb.display.svg import Mark
     from kvmnb.engines.base import Event, GuestControl, Sample
     from kvmnb.observe.sampler import Subscription
 
@@ -50,7 +51,7 @@ class GuestView(LiveWidget):
         self._control = control
         self._panels = panels(control.info.spec)
         self._ring = Ring(ROWS)
-        self._marks: deque[tuple[float, str]] = deque(maxlen=MARKS)
+        self._marks: deque[Mark] = deque(maxlen=MARKS)
         self._rates = Rates()
         self._deeds = Deeds(control, self._on_deed)
         self._subscription: Subscription | None = None
@@ -110,20 +111,20 @@ class GuestView(LiveWidget):
         self._renew_picture()
 
     def _on_event(self, event: Event) -> None:
-        word = mark(event)
-        if word is not None and not self._repeats(event.time_s, word):
-            self._marks.append((event.time_s, word))
-            self._tell({"kind": "mark", "mark": _mark(event.time_s, word)})
+        found = mark(event)
+        if found is not None and not self._repeats(found):
+            self._marks.append(found)
+            self._tell({"kind": "mark", "mark": _mark(found)})
         if event.kind == "lost":
             code, log = event.detail.get("exit_code"), str(event.detail.get("log") or "")
             self._say(failed("lost", GuestLost(event.guest, code, log)))
         self._tell_changes()
 
-    def _repeats(self, time_s: float, word: str) -> bool:
-        if not self._marks:
+    def _repeats(self, found: Mark) -> bool:
+        if not self._marks or found.strong:
             return False
-        last_s, last = self._marks[-1]
-        return last == word and time_s - last_s < ONE_S
+        last = self._marks[-1]
+        return last.label == found.label and found.time_s - last.time_s < ONE_S
 
     # -- what is done ---------------------------------------------------------------------
 
@@ -179,10 +180,10 @@ class GuestView(LiveWidget):
             "busy": self._deeds.busy,
             "said": self._said,
             "columns": self._columns(),
-            "marks": [_mark(*each) for each in self._marks],
+            "marks": [_mark(each) for each in self._marks],
         }
         return facts, self._ring.packed()
 
 
-def _mark(time_s: float, label: str) -> Mapping[str, Any]:
-    return {"time": time_s, "label": label}
+def _mark(shown: Mark) -> Mapping[str, Any]:
+    return {"time": shown.time_s, "label": shown.label, "strong": shown.strong}

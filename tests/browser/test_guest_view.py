@@ -26,6 +26,32 @@ view = guest.view()
 view
 """
 
+TRAVEL = """\
+import time
+from kvmnb import portal
+from kvmnb.engines.base import Event
+
+while not guest._control.hub.listened:
+    time.sleep(0.05)
+for kind, after_s in (("checkpoint", 0.5), ("rewind", 2.0)):
+    event = Event("marked", time.time() + after_s, kind, {"label": "before rm", "id": "0" * 16})
+    portal.loop().call_soon_threadsafe(guest._control.hub.publish, event)
+"""
+
+FOUND_BELOW_CURSOR = """\
+([over, label]) => {
+  const { left, top, width } = over.getBoundingClientRect();
+  over.dispatchEvent(new MouseEvent("mouseenter"));
+  for (let x = 0; x < width; x += 3) {
+    const at = { clientX: left + x, clientY: top + 20, bubbles: true };
+    over.dispatchEvent(new MouseEvent("mousemove", at));
+    if (over.title.split("\\n").includes(label)) return true;
+  }
+  return false;
+}
+"""
+"""Whether somewhere along a chart the cursor is told a label."""
+
 ROW = re.compile(rb'"kind":\s*"row"')
 
 
@@ -92,6 +118,18 @@ def test_the_balloon_follows_the_slider(seen, guest):
     slider.press("ArrowLeft")
     until(lambda: guest.stats().balloon == 95)
     expect(seen.page.locator(".kvmnb-guest output").last).to_have_text("95 MiB")
+
+
+def test_a_checkpoint_and_a_rewind_are_marked_and_say_their_label_under_the_cursor(lab, visit):
+    start = START.replace('vm("seen")', 'vm("marked")').replace('.disk("tiny").nic("virtio")', "")
+    start = start.replace("start()", 'start(wait="running")')
+    marked = visit(lab.notebook("marked.ipynb", start, SHOW, TRAVEL))
+    marked.run_all()
+    marked.points(count=8)
+    over = marked.page.locator(".kvmnb-guest [data-panel=memory] .u-over").last
+    for label in ("⚑ before rm", "↶ before rm"):
+        marked.wait(FOUND_BELOW_CURSOR, [over.element_handle(), label])
+    Host().guests.end("marked")
 
 
 def test_it_is_beautiful_in_light_and_dark(seen, guest, pictures):

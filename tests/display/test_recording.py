@@ -157,6 +157,20 @@ def test_a_balloon_on_its_way_is_one_mark():
     assert [mark.label for mark in event_marks(events)] == ["resumed", "balloon 120 MiB", "reset"]
 
 
+def test_checkpoints_and_rewinds_are_strong_marks_with_their_label():
+    events = [
+        Event("g", START_S, "checkpoint", {"label": "before rm", "id": "0" * 16}),
+        Event("g", START_S + 1, "paused"),
+        Event("g", START_S + 2, "rewind", {"label": "before rm"}),
+        Event("g", START_S + 3, "rewind", {}),
+    ]
+    marks = event_marks(events)
+    assert [mark.label for mark in marks] == [*("⚑ before rm", "paused", "↶ before rm", "↶ rewind")]
+    assert [mark.strong for mark in marks] == [True, False, True, True]
+    shapes = figure(frame(synthetic()), marks).layout.shapes
+    assert {shape.line.dash for shape in shapes} == {"solid", "dot"}
+
+
 def test_events_that_only_concern_qemu_are_no_marks():
     events = [Event("g", START_S, "nic_rx_filter_changed"), Event("g", START_S + 1, "paused")]
     assert [mark.label for mark in event_marks(events)] == ["paused"]

@@ -58,6 +58,14 @@ def test_ten_minutes_of_any_guest_stay_below_60_kb(vcpus):
     assert len(charts(panels, marks).encode()) <= 60_000
 
 
+def test_a_strong_mark_has_the_colour_of_the_page_and_keeps_its_label(read_html):
+    panels = (Panel("vCPU", "%", (wave("vcpu0", 40),)),)
+    crowd = [Mark(START_S + index / 100, f"event {index}") for index in range(20)]
+    picture = charts(panels, (*crowd, Mark(START_S + 0.2, "⚑ before rm", strong=True)))
+    assert "⚑ before rm" in read_html(picture)
+    assert picture.count("--jp-brand-color1") == 2, "its label and its line"
+
+
 def test_lines_that_have_no_room_are_counted(read_html):
     panels = (Panel("vCPU", "%", tuple(wave(f"vcpu{index}", 20) for index in range(40))),)
     text = read_html(charts(panels))

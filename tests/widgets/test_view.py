@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import threading
+import time
 import weakref
 
 import ipywidgets
@@ -14,6 +15,7 @@ import pytest
 from ipywidgets.widgets.widget import _instances as instances
 
 from kvmnb import portal
+from kvmnb.engines.base import Event
 from kvmnb.observe.sampler import sampler
 from kvmnb.widgets import live
 from kvmnb.widgets import view as views
@@ -150,6 +152,36 @@ def test_buttons_act_and_what_they_did_is_said_in_qmp_and_virsh(guest, shown):
     until(lambda: page.state() == "running")
     marks = [message["mark"]["label"] for message, _ in page.wait("mark", 2)]
     assert marks == ["paused", "resumed"]
+
+
+def published(guest, kind, **detail):
+    """Let the guest's control tell of an event."""
+    event = Event(guest.info.name, time.time(), kind, detail)
+    portal.loop().call_soon_threadsafe(guest._control.hub.publish, event)
+
+
+def test_checkpoints_and_rewinds_are_strong_marks_each_time(guest, shown):
+    view = guest.view()
+    page = shown(view)
+    page.wait("row", 2)
+    for kind in ("checkpoint", "rewind", "rewind"):
+        published(guest, kind, label="<b>before</b> rm\x1b", id="0" * 16)
+    published(guest, "checkpoint", label="x" * 999)
+    marks = [message["mark"] for message, _ in page.wait("mark", 4)]
+    hostile = "<b>before</b> rm\\x1b"
+    assert [mark["label"] for mark in marks] == [
+        f"⚑ {hostile}",
+        f"↶ {hostile}",
+        f"↶ {hostile}",
+        f"⚑ {'x' * 23}…",
+    ]
+    assert all(mark["strong"] for mark in marks)
+    page.wait("row", len(page.line.all("row")) + 1)
+    Page(view, "late").say("hello")
+    facts, _ = page.wait("history", 2)[-1]
+    assert facts["marks"] == marks
+    still = view.snapshot()._repr_html_()
+    assert "⚑ &lt;b&gt;before&lt;/b&gt; rm" in still
 
 
 def test_what_is_done_elsewhere_shows_too(guest, shown):

@@ -10,12 +10,16 @@ import { lineColor, lineDash } from "./theme.js";
 
 /** @typedef {import("./table.js").Table} Table */
 /** @typedef {import("./theme.js").Theme} Theme */
-/** @typedef {{time: number, label: string}} Mark */
+/** @typedef {{time: number, label: string, strong: boolean}} Mark */
 /** @typedef {{id: string, title: string, unit: string, empty: string}} Panel */
 
 const HEIGHT_PX = 132;
 const LEAST_WIDTH_PX = 120;
 const LEAST_SPAN_S = 30;
+/** So near to a mark the cursor says its label. */
+const NEAR_PX = 5;
+const LABEL_PX = 12;
+const LABEL_ROWS = 2;
 
 // Steps of an axis of bytes: powers of two, so that its numbers are round ones.
 const BYTE_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
@@ -94,7 +98,12 @@ export class Chart {
   }
 
   #width() {
-    return Math.max(LEAST_WIDTH_PX, Math.floor(this.#place.clientWidth));
+    const width = Math.floor(this.#place.clientWidth);
+    // a page that is hidden for a moment, as while its theme changes, has none
+    if (width === 0 && this.#plot !== null) {
+      return this.#plot.width;
+    }
+    return Math.max(LEAST_WIDTH_PX, width);
   }
 
   /** @returns {uPlot.AlignedData} */
@@ -164,7 +173,12 @@ export class Chart {
       ],
       hooks: {
         draw: [(plot) => this.#drawMarks(plot)],
-        setCursor: [(plot) => this.#sayValues(plot.cursor.idx ?? null)],
+        setCursor: [
+          (plot) => {
+            this.#sayValues(plot.cursor.idx ?? null);
+            this.#sayMarks(plot);
+          },
+        ],
       },
     };
   }
@@ -178,23 +192,39 @@ export class Chart {
     }
   }
 
+  /**
+   * Say under the cursor what happened there: beside a line there is not always room for words.
+   *
+   * @param {uPlot} plot
+   */
+  #sayMarks(plot) {
+    const left = plot.cursor.left ?? -1;
+    const near = this.marks.filter(
+      ({ time }) => left >= 0 && Math.abs(plot.valToPos(time, "x") - left) <= NEAR_PX,
+    );
+    const said = near.map(({ label }) => label).join("\n");
+    if (plot.over.title !== said) plot.over.title = said;
+  }
+
   /** @param {uPlot} plot */
   #drawMarks(plot) {
     const { ctx, bbox } = plot;
     const ratio = uPlot.pxRatio;
     const { min = 0, max = 0 } = /** @type {{min?: number, max?: number}} */ (plot.scales.x);
     ctx.save();
-    ctx.strokeStyle = ctx.fillStyle = this.theme.text;
     ctx.font = `${10 * ratio}px ${this.theme.font.replace(/^\S+ /, "")}`;
     ctx.textAlign = "left";
     ctx.textBaseline = "top";
-    ctx.setLineDash([3 * ratio, 3 * ratio]);
-    ctx.lineWidth = ratio;
-    let free = -Infinity;
-    for (const { time, label } of this.marks) {
-      if (time < min || time > max) continue;
+    /** @type {[number, number][][]} */
+    const rows = Array.from({ length: LABEL_ROWS }, () => []);
+    const shown = this.marks.filter(({ time }) => time >= min && time <= max);
+    // the strong ones first, so that others' words leave theirs room
+    for (const { time, label, strong } of shown.sort((a, b) => +b.strong - +a.strong)) {
       const x = Math.round(plot.valToPos(time, "x", true));
-      ctx.globalAlpha = 0.55;
+      ctx.strokeStyle = strong ? this.theme.accent : this.theme.text;
+      ctx.setLineDash(strong ? [] : [3 * ratio, 3 * ratio]);
+      ctx.lineWidth = strong ? 1.5 * ratio : ratio;
+      ctx.globalAlpha = strong ? 1 : 0.55;
       ctx.beginPath();
       ctx.moveTo(x, bbox.top);
       ctx.lineTo(x, bbox.top + bbox.height);
@@ -202,10 +232,20 @@ export class Chart {
       // a label that would leave the chart turns; one that would cover another stays away
       const width = ctx.measureText(label).width + 4 * ratio;
       const left = x + width > bbox.left + bbox.width ? x - width : x + 3 * ratio;
-      if (left < free) continue;
-      ctx.globalAlpha = 0.85;
-      ctx.fillText(label, left, bbox.top + 2 * ratio);
-      free = left + width;
+      const row = rows.findIndex((taken) =>
+        taken.every(([start, end]) => end <= left || left + width <= start),
+      );
+      const taken = rows[row];
+      if (taken === undefined) continue;
+      taken.push([left, left + width]);
+      // a ground of its own, since a line of the chart may run there
+      const top = bbox.top + (2 + row * LABEL_PX) * ratio;
+      ctx.globalAlpha = 0.75;
+      ctx.fillStyle = this.theme.ground;
+      ctx.fillRect(left - ratio, top - ratio, width - 2 * ratio, LABEL_PX * ratio);
+      ctx.globalAlpha = strong ? 1 : 0.85;
+      ctx.fillStyle = strong ? this.theme.accent : this.theme.text;
+      ctx.fillText(label, left, top);
     }
     ctx.restore();
   }

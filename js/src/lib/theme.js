@@ -34,6 +34,8 @@ export function lineDash(index) {
  * @property {boolean} dark
  * @property {string} text
  * @property {string} grid
+ * @property {string} accent
+ * @property {string} ground
  * @property {string} font
  */
 
@@ -47,6 +49,8 @@ export function themeOf(element) {
     dark: brightness(style.color) > 0.5,
     text: style.getPropertyValue("--kvmnb-canvas-text").trim() || style.color,
     grid: style.getPropertyValue("--kvmnb-canvas-grid").trim() || "rgba(128,128,128,.25)",
+    ground: style.getPropertyValue("--kvmnb-ground").trim() || "transparent",
+    accent: style.getPropertyValue("--kvmnb-accent").trim() || style.color,
     font: `11px ${style.fontFamily}`,
   };
 }
