@@ -12,6 +12,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it from typing costs 10 ms
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from kvmnb.errors import (
         CommandError,
         ConnectError,
@@ -181,6 +183,20 @@ if not TYPE_CHECKING:  # a type checker is to see the names above, and no others
         value: object = getattr(import_module(_home(name)), name)
         globals()[name] = value
         return value
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Add ``%%guest``, ``%hmp``, ``%qmp`` and ``%kvmnb`` to IPython: ``%load_ext kvmnb``."""
+    from kvmnb.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take no more checkpoints for cells: ``%unload_ext kvmnb``."""
+    from kvmnb.magics import unload
+
+    unload(shell)
 
 
 def __dir__() -> list[str]:
