@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from kvmnb import portal
-from kvmnb.engines.base import Completed, Event, GuestInfo, State
+from kvmnb.cells import before_change
+from kvmnb.engines.base import Completed, Event, GuestInfo, Output, State
 from kvmnb.errors import CommandError, SpecError
+from kvmnb.guest_saved import GuestSaved
+from kvmnb.guest_state import GuestState
 from kvmnb.portal import verb
 from kvmnb.units import Size, size_mib
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from kvmnb.display.history import History
     from kvmnb.display.recording import Recording
     from kvmnb.display.screenshot import Screenshot
+    from kvmnb.display.streamed import Streamed
     from kvmnb.engines.base import GuestControl
     from kvmnb.observe.rates import Rates
     from kvmnb.observe.stats import Stats
@@ -35,7 +39,7 @@ BALLOON_LEAST_MIB = 16
 CHUNK = 1 << 20
 
 
-class Guest:
+class Guest(GuestState, GuestSaved):
     """A running guest.
 
     Every verb blocks until it is done; ``await guest.verb.aio(…)`` is the same, awaited.
@@ -43,7 +47,7 @@ class Guest:
     """
 
     def __init__(self, control: GuestControl) -> None:
-        self._control = control
+        super().__init__(control)
         self._rates: Rates | None = None
 
     # -- what is known ------------------------------------------------------------------
@@ -101,15 +105,55 @@ class Guest:
         GuestTimeout   it took longer than `timeout_s`
         GuestLost      QEMU is gone; `StateError` if the guest is paused or was shut down
         """
-        if not command or not isinstance(command, (str, tuple, list)):
-            raise SpecError("run.command", command, "must be text, or a program and arguments")
-        wanted = command if isinstance(command, str) else tuple(map(str, command))
+        wanted = _command("run", command)
         data = stdin.encode() if isinstance(stdin, str) else stdin
+        await before_change(self._control)
         done = await self._control.run(wanted, stdin=data, timeout_s=timeout_s)
         if check and done.returncode != 0:
             said = (done.stderr or done.stdout).strip()[-500:]
             raise CommandError(f"{command!r}", "ExitStatus", f"{done.returncode}: {said}")
         return done
+
+    def stream(
+        self,
+        command: str | tuple[str, ...] | list[str],
+        *,
+        timeout_s: float | None = None,
+    ) -> Streamed:
+        """Run a command in the guest and return an iterator of what it writes, as it comes.
+
+        ::
+
+            with guest.stream("apt-get update") as output:
+                for piece in output:
+                    print(piece.stream, piece.data)
+            output.returncode
+
+        It goes on until nobody holds the command's output open any more: what is to live on in
+        the guest needs another place to write to, ``server >/tmp/log 2>&1 &``. Within ``stdout``
+        and within ``stderr`` the order is exact; between the two only roughly, unless the
+        command joins them by ``exec 2>&1``. What was written lies in the guest's ``/tmp``, in
+        nameless files, until the command has ended.
+
+        Parameters
+        ----------
+        command, timeout_s : as for `run`
+
+        Raises
+        ------
+        As `run` does, while the output is iterated.
+        """
+        from kvmnb.display.streamed import Streamed
+
+        wanted = _command("stream", command)
+
+        async def items() -> AsyncGenerator[Output | Completed, None]:
+            await before_change(self._control)
+            async with aclosing(self._control.stream(wanted, timeout_s=timeout_s)) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    yield piece
+
+        return Streamed(items())
 
     @verb
     async def put(self, source: bytes | str | os.PathLike[str], path: str) -> int:
@@ -120,6 +164,7 @@ class Guest:
         source : the content as bytes, or the path of a file of this machine
         path : where in the guest
         """
+        await before_change(self._control)
         return await self._control.put(_pieces(source), path)
 
     @verb
@@ -170,21 +215,25 @@ class Guest:
     @verb
     async def reboot(self, timeout_s: float | None = None) -> None:
         """Let the guest restart itself, and wait until it answers again."""
+        await before_change(self._control)
         await self._control.reboot(timeout_s)
 
     @verb
     async def reset(self) -> None:
         """Press the reset button; returns at once."""
+        await before_change(self._control)
         await self._control.reset()
 
     @verb
     async def suspend(self) -> None:
         """Stop its CPUs; memory stays as it is."""
+        await before_change(self._control)
         await self._control.suspend()
 
     @verb
     async def resume(self) -> None:
         """Let its CPUs go on."""
+        await before_change(self._control)
         await self._control.resume()
 
     @verb
@@ -221,11 +270,14 @@ class Guest:
         memory_mib = size_mib(size, "balloon")
         if memory_mib < BALLOON_LEAST_MIB:
             raise SpecError("balloon", size, f"below {BALLOON_LEAST_MIB} MiB no guest goes on")
+        await before_change(self._control)
         await self._control.balloon(memory_mib)
 
     @verb
     async def hmp(self, text: str) -> str:
         """Send a line to QEMU's human monitor, such as ``info balloon``, and return its answer."""
+        if not _asks(text):
+            await before_change(self._control)
         return await self._control.hmp(text)
 
     @verb
@@ -244,6 +296,8 @@ class Guest:
         CommandError   QEMU refused it
         """
         keywords = {key.replace("_", "-"): value for key, value in arguments.items()}
+        if not _asks(command):
+            await before_change(self._control)
         return await self._control.tell(command, {**(given or {}), **keywords})
 
     @verb
@@ -283,6 +337,7 @@ class Guest:
         names = tuple(keys.split("-")) if keys != "-" else ("minus",)
         if not all(names):
             raise SpecError("sendkey", keys, 'must be key names joined by "-": "ctrl-alt-f1"')
+        await before_change(self._control)
         await self._control.sendkey(names, hold_ms)
 
     @verb
@@ -359,6 +414,17 @@ class Guest:
         from kvmnb.display.cards import guest_card
 
         return guest_card(self._control.info, self._control.state, self._control.state_age_s)
+
+
+def _command(verb: str, command: str | tuple[str, ...] | list[str]) -> str | tuple[str, ...]:
+    if not command or not isinstance(command, (str, tuple, list)):
+        raise SpecError(f"{verb}.command", command, "must be text, or a program and arguments")
+    return command if isinstance(command, str) else tuple(map(str, command))
+
+
+def _asks(text: str) -> bool:
+    """Return whether a monitor's command only asks, going by the first word alone."""
+    return text.lstrip().startswith(("query-", "info", "help", "?"))
 
 
 async def _pieces(source: bytes | str | os.PathLike[str]) -> AsyncIterator[bytes]:

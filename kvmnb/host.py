@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from kvmnb import portal
+from kvmnb.engines.base import Checkpoint
 from kvmnb.engines.registry import engine_for
-from kvmnb.errors import StateError
+from kvmnb.errors import SpecError, StateError
 from kvmnb.images.catalogue import Images
+from kvmnb.portal import verb
+from kvmnb.spec import validate
 from kvmnb.spec.domain import DomainSpec
-from kvmnb.units import Duration
+from kvmnb.units import FOREVER, Duration, duration_s
 from kvmnb.vm import VM
 
 if TYPE_CHECKING:
@@ -20,8 +24,10 @@ if TYPE_CHECKING:
     import pandas
 
     from kvmnb.display.cards import Card
+    from kvmnb.display.checkpoints import Checkpoints
     from kvmnb.display.devices import Devices
     from kvmnb.display.image_work import ImageWork
+    from kvmnb.display.progress import Showing
     from kvmnb.doctor import Report
     from kvmnb.engines.qemu.engine import QemuEngine
     from kvmnb.guest import Guest
@@ -29,6 +35,10 @@ if TYPE_CHECKING:
     from kvmnb.widgets.host_view import HostView
 
 __all__ = ["Guests", "Host"]
+
+
+SPARES_LIMIT = 64
+"""More guests that stand ready, of each kind, are a slip of the keyboard."""
 
 
 class Host:
@@ -43,6 +53,9 @@ class Host:
         seconds, ``"15 min"``, ``0``, ``"forever"``
     qemu : path of the QEMU binary; ``None`` finds it
     images : folder of the images; ``None`` means ``kvmnb/images`` under XDG_CACHE_HOME
+    warm : every start restores the guest from a template, which the first one makes
+    spare : how many of each guest that was started so are kept ready for the next start; each
+        takes the memory that the guest has touched
     """
 
     def __init__(
@@ -52,11 +65,20 @@ class Host:
         keep: Duration = "15 min",
         qemu: str | None = None,
         images: str | Path | None = None,
+        warm: bool = False,
+        spare: int = 0,
     ) -> None:
         self.uri = uri
+        self.warm = validate.switch("host.warm", warm)
         self.keep = keep
         self.images = Images(images, show=_show_work)
         self.engine: QemuEngine = engine_for(uri, self.images, qemu)
+        if spare:
+            if not warm:
+                raise SpecError(
+                    "host.spare", spare, "goes with warm=True: it is made of a template"
+                )
+            self.engine.spares.count = validate.positive("host.spare", spare, SPARES_LIMIT)
 
     def vm(self, name: str, *, bare: bool = False) -> VM:
         """Describe a guest: ``host.vm("test").mem(128).disk("tiny")``.
@@ -114,6 +136,54 @@ class Host:
 
         spec, notes = brought_here(parsed, self)
         return VM(spec, self, Notes(notes, parsed.text))
+
+    @verb
+    def restore(
+        self, source: str | os.PathLike[str] | Checkpoint, *, keep: Duration | None = None
+    ) -> Coroutine[Any, Any, Guest]:
+        """Start a guest again that `Guest.save` wrote to a file, or from a kept checkpoint.
+
+        It runs if it ran, and its clock is set. The file, or the checkpoint, stays. Restore only
+        what you trust: to load a state is to believe it.
+
+        Parameters
+        ----------
+        source : the file's path, or one of `checkpoints`
+        keep : how long the guest outlives its last owner, as for `VM.start`
+
+        Raises
+        ------
+        SpecError    no saved guest, or a damaged one; a disk of it has changed since
+        StateError   a guest of its name runs here
+        HostError    a QEMU that cannot load it, or no room
+        StartError   QEMU could not load it; the error has the command and the log
+        """
+        from kvmnb.display.progress import progress
+
+        keep = self.keep if keep is None else keep
+        keep_s = None if keep == FOREVER else duration_s(keep, "restore.keep")
+        what = source.guest if isinstance(source, Checkpoint) else os.fspath(source)
+        return self._restore(source, keep_s, progress(f"restore {what}"))
+
+    async def _restore(
+        self, source: str | os.PathLike[str] | Checkpoint, keep_s: float | None, shown: Showing
+    ) -> Guest:
+        from kvmnb.guest import Guest
+
+        with shown as report:
+            if isinstance(source, Checkpoint):
+                control = await self.engine.revive(source, keep_s=keep_s)
+            else:
+                path = os.fspath(source)
+                control = await self.engine.restore(path, keep_s=keep_s, progress=report)
+        return Guest(control)
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The checkpoints of all guests that were taken with ``keep=True``."""
+        from kvmnb.display.checkpoints import Checkpoints
+
+        return Checkpoints(self.engine.kept_checkpoints(), None, "guests that are kept")
 
     @property
     def guests(self) -> Guests:

@@ -7,6 +7,7 @@ import re
 from kvmnb.errors import SpecError
 
 __all__ = [
+    "FOREVER",
     "GIB",
     "KIB",
     "MIB",
@@ -22,6 +23,9 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 Size = int | str
 """A number of MiB, or text with a unit: ``B``, ``K``, ``M``, ``G``, ``T`` (powers of 1024)."""
+
+FOREVER = "forever"
+"""A guest that is kept so long is never ended for want of an owner."""
 
 _UNIT = {"B": 1, "K": KIB, "M": MIB, "G": GIB, "T": 1 << 40}
 # the digits are bounded, since Python refuses to read thousands of them

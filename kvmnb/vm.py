@@ -15,7 +15,7 @@ from kvmnb.builder.storage import StorageVerbs
 from kvmnb.portal import verb
 from kvmnb.spec import validate
 from kvmnb.spec.domain import DomainSpec
-from kvmnb.units import Duration, duration_s
+from kvmnb.units import FOREVER, Duration, duration_s
 
 if TYPE_CHECKING:
     from kvmnb.builder.base import HostLike
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from kvmnb.parse.result import Note
 
 __all__ = ["VM"]
-
-FOREVER = "forever"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
@@ -147,6 +145,7 @@ class VM(BoardVerbs, StorageVerbs, NetworkVerbs, PortVerbs, ScreenVerbs, Periphe
         timeout_s: float | None = None,
         keep: Duration | None = None,
         replace: bool = False,
+        warm: bool | None = None,
     ) -> Coroutine[Any, Any, Guest]:
         """Start the guest and return it once it answers commands.
 
@@ -158,6 +157,8 @@ class VM(BoardVerbs, StorageVerbs, NetworkVerbs, PortVerbs, ScreenVerbs, Periphe
         timeout_s : for the wait; by default 60 s under KVM and six times that under TCG
         keep : how long it outlives its last owner: ``900``, ``"15 min"``, ``0``, ``"forever"``
         replace : end a running guest of this name that has another spec
+        warm : restore it from a template, in a fraction of a second; the first time it boots,
+            and is kept as one. ``None`` as its `Host` has it. A guest that cannot be kept boots.
 
         Raises
         ------
@@ -170,15 +171,23 @@ class VM(BoardVerbs, StorageVerbs, NetworkVerbs, PortVerbs, ScreenVerbs, Periphe
 
         validate.choice("start.wait", wait, ("agent", "running"))
         validate.switch("start.replace", replace)
+        warm = validate.switch("start.warm", self.host.warm if warm is None else warm)
         if timeout_s is not None:
             timeout_s = duration_s(timeout_s, "start.timeout_s")
         keep = self.host.keep if keep is None else keep
         keep_s = None if keep == FOREVER else duration_s(keep, "start.keep")
         # made here, in the caller's thread, so that it shows in the caller's cell
-        return self._start(wait, timeout_s, keep_s, replace, progress(f"start {self.name}"))
+        shown = progress(f"start {self.name}")
+        return self._start(wait, timeout_s, keep_s, replace, warm, shown)
 
     async def _start(
-        self, wait: Wait, timeout_s: float | None, keep_s: float | None, replace: bool, shown: Any
+        self,
+        wait: Wait,
+        timeout_s: float | None,
+        keep_s: float | None,
+        replace: bool,
+        warm: bool,
+        shown: Any,
     ) -> Guest:
         from kvmnb.guest import Guest
 
@@ -190,6 +199,7 @@ class VM(BoardVerbs, StorageVerbs, NetworkVerbs, PortVerbs, ScreenVerbs, Periphe
                 keep_s=keep_s,
                 replace=replace,
                 progress=report,
+                warm=warm,
             )
         return Guest(control)
 

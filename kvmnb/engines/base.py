@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from kvmnb.images.qemu_img.answers import Snapshot
     from kvmnb.spec.domain import DomainSpec
 
 __all__ = [
     "GuestControl",
     "Engine",
+    "Checkpoint",
     "Completed",
+    "Output",
     "Event",
     "GuestInfo",
     "HostInfo",
@@ -122,6 +125,20 @@ class Completed:
         return self.stderr_bytes.decode("utf-8", "replace")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A piece of what a command in the guest writes while it runs.
+
+    Parameters
+    ----------
+    stream : where it wrote it
+    data : as it came: a character of several bytes may be split between two pieces
+    """
+
+    stream: Literal["stdout", "stderr"]
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of long work, for whoever shows progress.
@@ -140,6 +157,34 @@ class Step:
 
 
 Progress = Callable[[Step], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A state of a guest that it can be put back to: its memory, its devices and its disks.
+
+    Parameters
+    ----------
+    id : 16 hexadecimal digits
+    guest : the name of the guest that it was taken of
+    label : what somebody called it
+    created_s : seconds since the epoch
+    parent : the id of the checkpoint that the guest came from then; ``None`` for a root
+    size_bytes : what it takes on the host's disk
+    pause_s : how long the guest stood still for it, in seconds
+    cell : the id of the notebook cell that took it; ``None`` outside of a notebook
+    kept : it outlives its guest
+    """
+
+    id: str
+    guest: str
+    label: str
+    created_s: float
+    parent: str | None = None
+    size_bytes: int = 0
+    pause_s: float = 0.0
+    cell: str | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +262,15 @@ class GuestControl(Protocol):
         stdin: bytes | None,
         timeout_s: float | None,
     ) -> Completed: ...
+    def stream(
+        self, command: str | tuple[str, ...], *, timeout_s: float | None
+    ) -> AsyncIterator[Output | Completed]:
+        """Run a command; yield what it writes as it comes, and last of all how it ended.
+
+        The command ends with the iterator, if that is closed or cancelled before.
+        """
+        ...
+
     async def put(self, data: AsyncIterator[bytes], path: str) -> int: ...
     def get(self, path: str) -> AsyncIterator[bytes]: ...
     async def shutdown(self, timeout_s: float | None) -> None: ...
@@ -242,6 +296,48 @@ class GuestControl(Protocol):
         """Events from now on; ends when the guest is gone."""
         ...
 
+    async def checkpoint(self, label: str, *, cell: str | None, keep: bool) -> Checkpoint:
+        """Keep the state as it is now; the guest stands still for a moment and goes on."""
+        ...
+
+    async def rewind(self, checkpoint: str) -> None:
+        """Put the guest back to the state with this id."""
+        ...
+
+    async def drop(self, checkpoint: str) -> None:
+        """Forget the checkpoint with this id; those taken after it stay."""
+        ...
+
+    def checkpoints(self) -> tuple[tuple[Checkpoint, ...], str | None]:
+        """All of this guest, oldest first, and the id of the one that it came from last."""
+        ...
+
+    async def savevm(self, name: str, progress: Progress | None) -> Snapshot:
+        """Keep the state, memory and disks, within the guest's disks."""
+        ...
+
+    async def loadvm(self, name: str, progress: Progress | None) -> None:
+        """Put the guest back to the snapshot of that name."""
+        ...
+
+    async def delvm(self, name: str, progress: Progress | None) -> None:
+        """Forget the snapshot of that name."""
+        ...
+
+    async def snapshots(self) -> tuple[Snapshot, ...]:
+        """What `loadvm` can go back to, oldest first; asks."""
+        ...
+
+    async def save(self, path: str, progress: Progress | None) -> None:
+        """Write the whole state to a file, and end the guest."""
+        ...
+
+    async def fork(
+        self, names: tuple[str, ...] | int, *, keep_s: float | None
+    ) -> tuple[GuestControl, ...]:
+        """Start running copies under these names, or so many under the next free ones."""
+        ...
+
     async def close(self) -> None:
         """Let go of the guest without ending it."""
         ...
@@ -265,7 +361,14 @@ class Engine(Protocol):
         keep_s: float | None,
         replace: bool,
         progress: Progress | None,
+        warm: bool = False,
     ) -> GuestControl: ...
+    async def restore(
+        self, path: str, *, keep_s: float | None, progress: Progress | None
+    ) -> GuestControl:
+        """Start a guest again from the file that `GuestControl.save` wrote."""
+        ...
+
     def known(self) -> HostInfo: ...
     def names(self) -> tuple[str, ...]:
         """Names of the guests that run here."""

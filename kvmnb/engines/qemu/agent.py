@@ -41,6 +41,7 @@ class Agent:
         self._turn = Turn(self._socket)
         self._lock = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._attached: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._letting_go: asyncio.TimerHandle | None = None
         self._watching = contextlib.ExitStack()
         self._linger_s = LINGER_S
@@ -91,12 +92,42 @@ class Agent:
             raise CommandError(command, str(refusal.get("class")), str(refusal.get("desc")))
         return reply.get("return")
 
+    async def attach(self) -> None:
+        """Open the line of a guest that stands still, for the first command once it goes on.
+
+        An agent that finds its line closed sleeps for 100 ms before it looks again (QEMU
+        qga/main.c, channel_event_cb), so a copy is to find it open.
+
+        Raises
+        ------
+        OSError   QEMU is gone
+        """
+        async with self._lock:
+            if self._streams is None and self._attached is None:
+                await self._turn.take()
+                self._attached = await self._connect()
+
+    def hold(self) -> None:
+        """Keep the line open, if it is, until the next command."""
+        if self._letting_go is not None:
+            self._letting_go.cancel()
+            self._letting_go = None
+
+    def move(self, run_dir: Path) -> None:
+        """Go on after the run folder, and all that lies in it, has been renamed."""
+        self._socket = run_dir / "agent.sock"
+        self._turn.move(self._socket)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_unix_connection(str(self._socket), limit=REPLY_LIMIT)
+
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        await self._turn.take()
+        if self._attached is None:
+            await self._turn.take()
         # the mark of a process that waits appears in this folder
         watched = self._watching.enter_context(appearance(self._socket.parent, self._hand_on))
         self._linger_s = LINGER_S if watched else LINGER_UNSEEING_S
-        streams = await asyncio.open_unix_connection(str(self._socket), limit=REPLY_LIMIT)
+        streams, self._attached = self._attached or await self._connect(), None
         self._streams = streams
         reader, writer = streams
         # 0xFF makes the agent forget half a command of its last client; all replies up to
@@ -125,9 +156,10 @@ class Agent:
 
     def _close(self) -> None:
         self._watching.close()
-        streams, self._streams = self._streams, None
-        if streams is not None:
-            streams[1].transport.abort()
+        for streams in (self._streams, self._attached):
+            if streams is not None:
+                streams[1].transport.abort()
+        self._streams = self._attached = None
         self._turn.release()
 
     async def close(self) -> None:

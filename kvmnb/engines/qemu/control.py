@@ -7,58 +7,57 @@ import contextlib
 import shlex
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
 
-from kvmnb.engines.base import Completed, Event, GuestInfo, Progress, Sample, State
-from kvmnb.engines.qemu import companions, echo, leases, process, readiness, screen
+from kvmnb.engines.base import (
+    Checkpoint,
+    Completed,
+    Event,
+    GuestInfo,
+    Output,
+    Progress,
+    Sample,
+    State,
+)
+from kvmnb.engines.qemu import (
+    companions,
+    devices,
+    echo,
+    leases,
+    life,
+    process,
+    readiness,
+    screen,
+    streaming,
+)
 from kvmnb.engines.qemu.accel import patience
-from kvmnb.engines.qemu.agent import Agent, AgentClosed
+from kvmnb.engines.qemu.agent import Agent
 from kvmnb.engines.qemu.children import Outliving
 from kvmnb.engines.qemu.console import Console
+from kvmnb.engines.qemu.copying import checkpoints
 from kvmnb.engines.qemu.ending import Ending
-from kvmnb.engines.qemu.events import EventHub, translate
-from kvmnb.engines.qemu.folders import GuestFolder, Roots
+from kvmnb.engines.qemu.events import STATES, EventHub, translate
+from kvmnb.engines.qemu.folders import GuestFolder
 from kvmnb.engines.qemu.inside import Inside
 from kvmnb.engines.qemu.monitor import Monitor, MonitorClosed
 from kvmnb.engines.qemu.onlooker import Onlooker
-from kvmnb.engines.qemu.record import Record, read
+from kvmnb.engines.qemu.record import Record, read, write
 from kvmnb.engines.qemu.sampling import Sampling
-from kvmnb.errors import GuestLost, GuestTimeout, SpecError, StateError, Unsupported
+from kvmnb.engines.qemu.saving import snapshots
+from kvmnb.errors import GuestLost, GuestTimeout, StateError, Unsupported
+from kvmnb.images.qemu_img.answers import Snapshot
+
+if TYPE_CHECKING:
+    from kvmnb.engines.qemu.engine import QemuEngine
 
 __all__ = ["QemuControl"]
 
 HISTORY = 1000
-DESTROY_S = 5.0
-
-SHUTDOWN_S = 20.0
-"""How long a guest may take to shut down under KVM; multiplied by the accelerator's patience."""
-
-PRESS_AGAIN_S = 1.0
-"""When the power button is pressed again, then after twice as long, and so on."""
 
 BALLOON_EVENTS_S = 1.0
 """QEMU sends at most one BALLOON_CHANGE in this time, and the last of several at its end
 (QEMU monitor/monitor.c, monitor_qapi_event_conf)."""
-
-# RunState of QMP (qapi/run-state.json) → our words
-_STATES: dict[str, State] = {
-    "running": "running",
-    "prelaunch": "paused",
-    "paused": "paused",
-    "suspended": "paused",
-    "io-error": "paused",
-    "watchdog": "paused",
-    "save-vm": "paused",
-    "restore-vm": "paused",
-    "debug": "paused",
-    "finish-migrate": "paused",
-    "postmigrate": "paused",
-    "inmigrate": "starting",
-    "shutdown": "shutdown",
-    "internal-error": "crashed",
-    "guest-panicked": "crashed",
-}
 
 
 class QemuControl:
@@ -68,10 +67,11 @@ class QemuControl:
     """
 
     def __init__(
-        self, folder: GuestFolder, roots: Roots, record: Record, popen: Outliving | None
+        self, engine: QemuEngine, folder: GuestFolder, record: Record, popen: Outliving | None
     ) -> None:
         assert record.process is not None
-        self.folder, self.roots, self.record = folder, roots, record
+        self.engine, self.roots = engine, engine.roots
+        self.folder, self.record = folder, record
         self._info = record.info(folder)
         self._state: State = "starting"
         self._confirmed = time.monotonic()
@@ -85,10 +85,18 @@ class QemuControl:
         self._onlooker = Onlooker(self)
         self._lost: GuestLost | None = None
         self._cleaning: asyncio.Task[None] | None = None
-        self._ending = Ending(folder)
+        self.ending = Ending(folder)
         self._tasks: set[asyncio.Future[None]] = set()
         self.last_log = ""
         self.balloon_bytes: int | None = None
+        self.state_lock = asyncio.Lock()
+        """Held by whoever takes its state, or puts one back: those of this process queue up."""
+        self.standing_still = False
+        """Whether it is stopped for a copy, for a moment that nobody is to see as a pause."""
+        self.behind_s = 0.0
+        """How far its clock has fallen behind by that, in seconds."""
+        self.reseeds: bool | None = None
+        """Whether its kernel reseeds by itself when it is copied; ``None`` until it was asked."""
         self._balloon_moved_s = 0.0
         self.process = process.QemuProcess(record.process, popen, self._on_exit)
 
@@ -99,8 +107,17 @@ class QemuControl:
         return self._info
 
     @property
+    def name(self) -> str:
+        return self._info.name
+
+    @property
     def state(self) -> State:
         return self._state
+
+    @property
+    def ended(self) -> bool:
+        """Whether its QEMU has ended."""
+        return self.process.exited.is_set()
 
     @property
     def state_age_s(self) -> float | None:
@@ -126,6 +143,8 @@ class QemuControl:
 
     def _on_qmp_event(self, message: Mapping[str, Any]) -> None:
         event = translate(self._info.name, message)
+        if self.standing_still and event.kind in {"paused", "resumed"}:
+            return
         match event.kind:
             case "paused":
                 self._state = "paused"
@@ -135,7 +154,7 @@ class QemuControl:
                 # the agent's line now belongs to a guest that has not booted yet
                 self.spawn(self.agent.close())
             case "shutdown":
-                self._ending.by_will = True
+                self.ending.by_will = True
             case "balloon":
                 self.balloon_bytes = int(event.detail.get("actual", 0)) or None
                 self._balloon_moved_s = time.monotonic()
@@ -155,8 +174,8 @@ class QemuControl:
 
     def _on_exit(self, code: int | None) -> None:
         log = self.last_log = process.tail(self.folder.run / process.LOG)
-        by_will = self._ending.by_will or code == 0
-        self._ending.close()
+        by_will = self.ending.by_will or code == 0
+        self.ending.close()
         self._state = "shutdown" if by_will else "lost"
         if not by_will:
             self._lost = GuestLost(self._info.name, code, log)
@@ -175,6 +194,47 @@ class QemuControl:
             # a new guest may bear the name by now
             if found is None or found.process == self.record.process:
                 self.folder.remove()
+
+    async def become(self, record: Record, popen: Outliving, move: Callable[[], None]) -> None:
+        """Be the handle on another QEMU of the same guest, and end the one so far.
+
+        Parameters
+        ----------
+        record : which names the other one, and is written already
+        move : brings the other one's sockets to their places, once those are free
+        """
+        old = self.process
+        old.forget()
+        await self.monitor.close()
+        await self.agent.close()
+        old.kill()
+        await asyncio.to_thread(old.reap)
+        move()
+        assert record.process is not None
+        self.record, self._info = record, record.info(self.folder)
+        self.ending.close()
+        self.ending = Ending(self.folder)
+        self.monitor = Monitor(self.folder.run, self._on_qmp_event)
+        self.agent = Agent(self.folder.run)
+        self._sampling = Sampling(self)
+        self.balloon_bytes = None
+        self.process = process.QemuProcess(record.process, popen, self._on_exit)
+        try:
+            await self.monitor.connect()
+        except MonitorClosed as error:
+            raise await self.fail(error) from error
+        await self.refresh()
+
+    def outlive(self, keep_s: float | None) -> None:
+        """Let the guest, which is whole now, outlive its last owner for so many seconds.
+
+        One that is restored gets its time then only: it is nobody's use while it waits for its
+        state, or does not know yet who it is, and ends with the process that restores it.
+        """
+        self.record = self.record.outliving(keep_s)
+        self._info = self.record.info(self.folder)
+        with contextlib.suppress(FileNotFoundError):  # it has ended, as the next verb will tell
+            write(self.folder, self.record)
 
     async def gone(self) -> None:
         """Wait until the process has ended and nothing of it is left."""
@@ -212,10 +272,11 @@ class QemuControl:
     ) -> Any:
         """Do something to the guest and remember it in the words of QMP, HMP and virsh."""
         result = await self.qmp(command, arguments)
-        self._remember(verb, echo.qmp_text(command, arguments), hmp=hmp, virsh=virsh)
+        self.remember(verb, echo.qmp_text(command, arguments), hmp=hmp, virsh=virsh)
         return result
 
-    def _remember(self, verb: str, qmp: str, *, hmp: str, virsh: str) -> None:
+    def remember(self, verb: str, qmp: str, *, hmp: str, virsh: str) -> None:
+        """Note in the history what was done, in the words of QMP, HMP and virsh."""
         when = f"{time.time():.3f}"
         words = {"verb": verb, "qmp": qmp, "hmp": hmp, "virsh": virsh, "time_s": when}
         self._history.append(words)
@@ -227,19 +288,19 @@ class QemuControl:
     async def tell(self, command: str, arguments: Mapping[str, Any]) -> Any:
         result = await self.qmp(command, arguments)
         if echo.qmp_changes(command, arguments):
-            self._remember("qmp", **echo.qmp_words(self._info.name, command, arguments))
+            self.remember("qmp", **echo.qmp_words(self._info.name, command, arguments))
         return result
 
     async def hmp(self, text: str) -> str:
         result = await self.qmp("human-monitor-command", {"command-line": text})
         if echo.hmp_changes(text):
-            self._remember("hmp", **echo.hmp_words(self._info.name, text))
+            self.remember("hmp", **echo.hmp_words(self._info.name, text))
         return str(result)
 
     async def refresh(self) -> State:
         if not self.process.exited.is_set():
             status = await self.qmp("query-status")
-            self._state = _STATES.get(status["status"], "running")
+            self._state = STATES.get(status["status"], "running")
             self._confirmed = time.monotonic()
         return self._state
 
@@ -253,6 +314,11 @@ class QemuControl:
         self, command: str | tuple[str, ...], *, stdin: bytes | None, timeout_s: float | None
     ) -> Completed:
         return await self.inside.run(command, stdin=stdin, timeout_s=timeout_s)
+
+    def stream(
+        self, command: str | tuple[str, ...], *, timeout_s: float | None
+    ) -> AsyncIterator[Output | Completed]:
+        return streaming.stream(self, command, timeout_s)
 
     async def put(self, data: AsyncIterator[bytes], path: str) -> int:
         return await self.inside.put(data, path)
@@ -276,132 +342,67 @@ class QemuControl:
         )
 
     async def shutdown(self, timeout_s: float | None) -> None:
-        name = self._info.name
-        limit_s = SHUTDOWN_S * self.patience if timeout_s is None else timeout_s
-        if self.process.exited.is_set() and self._state == "shutdown":
-            return
-        if await self.refresh() == "paused":
-            raise StateError(name, "paused", "it cannot hear the power button; resume() it first")
-        words = {"hmp": "system_powerdown", "virsh": self.virsh("shutdown")}
-        await self.change("shutdown", "system_powerdown", {}, **words)
-        self._ending.by_will = True
-        try:
-            async with asyncio.timeout(limit_s):
-                await self._until_gone_pressing_again()
-        except TimeoutError as error:
-            self._ending.by_will = False
-            tail = self.console.lines(5)
-            what = "the guest to heed its power button; destroy() ends it all the same"
-            raise GuestTimeout(name, limit_s, what, tail) from error
-
-    async def _until_gone_pressing_again(self) -> None:
-        # a guest that still loads its drivers misses the button, and nobody hears of that
-        pause_s = PRESS_AGAIN_S
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await self.process.exited.wait()
-            if self.process.exited.is_set():
-                return await self.gone()
-            pause_s *= 2
-            with contextlib.suppress(StateError, GuestLost):
-                await self.qmp("system_powerdown")
+        await life.shutdown(self, timeout_s)
 
     async def destroy(self) -> None:
-        if not self.process.exited.is_set():
-            self._ending.by_will = True
-            words = {"hmp": "quit", "virsh": self.virsh("destroy")}
-            self._remember("destroy", echo.qmp_text("quit", None), **words)
-            with contextlib.suppress(MonitorClosed, TimeoutError, StateError, GuestLost):
-                # quit closes the user's own disks cleanly; nobody waits for its reply
-                async with asyncio.timeout(DESTROY_S):
-                    await self.monitor.execute("quit")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(DESTROY_S):
-                    await self.process.exited.wait()
-            if not self.process.exited.is_set():
-                self.process.kill()
-                await self.process.exited.wait()
-        await self.gone()
+        await life.destroy(self)
 
     async def reboot(self, timeout_s: float | None) -> None:
-        name = self._info.name
-        limit_s = readiness.BOOT_S * self.patience if timeout_s is None else timeout_s
-        try:
-            async with asyncio.timeout(limit_s), self.monitor.hearing():
-                events = self.hub.subscribe()
-                await self._ask_to_reboot()
-                async for event in events:
-                    if event.kind == "reset":
-                        break
-                else:
-                    raise await self.fail()
-            if self._info.spec.agent:
-                await self.ready(timeout_s, None)
-        except TimeoutError as error:
-            tail = self.console.lines(5)
-            what = "the guest to reboot; reset() forces it"
-            raise GuestTimeout(name, limit_s, what, tail) from error
-
-    async def _ask_to_reboot(self) -> None:
-        words = {"hmp": "sendkey ctrl-alt-delete", "virsh": self.virsh("reboot")}
-        if self._info.spec.agent and self.agent.answered:
-            self.inside.need_agent("reboot")
-            # success has no reply (QEMU guest agent, guest-shutdown); the reset is the answer
-            self.spawn(self._quietly("guest-shutdown", {"mode": "reboot"}))
-            call = '{"execute": "guest-shutdown", "arguments": {"mode": "reboot"}}'
-            self._remember("reboot", call, **words)
-        else:
-            keys = [{"type": "qcode", "data": key} for key in ("ctrl", "alt", "delete")]
-            await self.change("reboot", "send-key", {"keys": keys}, **words)
-
-    async def _quietly(self, command: str, arguments: Mapping[str, Any]) -> None:
-        with contextlib.suppress(AgentClosed, OSError):
-            await self.agent.execute(command, arguments)
+        await life.reboot(self, timeout_s)
 
     async def wait(self, state: State, timeout_s: float | None) -> None:
-        name = self._info.name
-        try:
-            async with asyncio.timeout(timeout_s):
-                if state in {"shutdown", "lost"}:
-                    await self.gone()
-                else:
-                    events = self.events()
-                    if await self.refresh() == state:
-                        return
-                    async for _ in events:
-                        if await self.refresh() == state:
-                            return
-        except TimeoutError as error:
-            raise GuestTimeout(name, timeout_s or 0.0, f"state {state}") from error
-        if self._state != state:
-            raise await self.fail()
+        await life.wait(self, state, timeout_s)
+
+    # -- its copies -----------------------------------------------------------------------
+
+    async def checkpoint(self, label: str, *, cell: str | None, keep: bool) -> Checkpoint:
+        return await checkpoints.take(self, label, cell=cell, keep=keep)
+
+    async def rewind(self, checkpoint: str) -> None:
+        from kvmnb.engines.qemu.copying.rewind import rewind
+
+        await rewind(self.engine, self, checkpoint)
+
+    async def drop(self, checkpoint: str) -> None:
+        await asyncio.to_thread(checkpoints.drop, self.folder, checkpoint)
+
+    def checkpoints(self) -> tuple[tuple[Checkpoint, ...], str | None]:
+        return checkpoints.listed(self.folder)
+
+    async def fork(
+        self, names: tuple[str, ...] | int, *, keep_s: float | None
+    ) -> tuple[QemuControl, ...]:
+        from kvmnb.engines.qemu.copying.copies import fork
+
+        return tuple(await fork(self.engine, self, names, keep_s))
+
+    # -- its snapshots, and its state in a file ------------------------------------------
+
+    async def snapshots(self) -> tuple[Snapshot, ...]:
+        return await snapshots.listed(self)
+
+    async def savevm(self, name: str, progress: Progress | None) -> Snapshot:
+        return await snapshots.savevm(self, name, progress)
+
+    async def loadvm(self, name: str, progress: Progress | None) -> None:
+        await snapshots.loadvm(self, name, progress)
+
+    async def delvm(self, name: str, progress: Progress | None) -> None:
+        await snapshots.delvm(self, name, progress)
+
+    async def save(self, path: str, progress: Progress | None) -> None:
+        from kvmnb.engines.qemu.saving import save as saving
+
+        await saving.save(self, path, progress)
 
     # -- its devices -------------------------------------------------------------------
 
     async def balloon(self, memory_mib: int) -> None:
-        spec = self._info.spec
-        if not spec.balloon:
-            raise Unsupported("this guest", "balloon", "it was started with balloon(False)")
-        if memory_mib > spec.memory.size_mib:
-            raise SpecError("balloon", memory_mib, f"above its {spec.memory.size_mib} MiB")
-        await self.change(
-            "balloon",
-            "balloon",
-            {"value": memory_mib << 20},
-            hmp=f"balloon {memory_mib}",
-            virsh=self.virsh("setmem", str(memory_mib << 10)),
-        )
+        await devices.balloon(self, memory_mib)
         self._balloon_moved_s = time.monotonic()
 
     async def sendkey(self, keys: tuple[str, ...], hold_ms: int) -> None:
-        await self.change(
-            "sendkey",
-            "send-key",
-            {"keys": [{"type": "qcode", "data": key} for key in keys], "hold-time": hold_ms},
-            hmp=f"sendkey {'-'.join(keys)} {hold_ms}",
-            virsh=self.virsh("send-key", "--holdtime", str(hold_ms), *map(echo.linux_key, keys)),
-        )
+        await devices.sendkey(self, keys, hold_ms)
 
     async def vnc_password(self, text: str, expires_s: int | None) -> None:
         await screen.vnc_password(self, text, expires_s)
@@ -420,7 +421,7 @@ class QemuControl:
     async def close(self) -> None:
         """Let go of the guest without ending it."""
         self.process.forget()
-        self._ending.close()
+        self.ending.close()
         await self.monitor.close()
         await self.agent.close()
         self.hub.close()

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kvmnb.compile.runtime import Runtime
+from kvmnb.engines.qemu.copying import layers
 from kvmnb.engines.qemu.plan import NewDisk, Plan
 from kvmnb.errors import SpecError
 from kvmnb.spec.domain import DomainSpec
@@ -36,9 +37,14 @@ async def prepare(plan: Plan, kept: list[str]) -> None:
         await create(disk)
         if not disk.path.startswith(f"{plan.folder.state_dir}/"):
             kept.append(disk.path)
+    for source, target in plan.links:
+        layers.link(source, target)
     for source, target in plan.copies:
         shutil.copyfile(source, target)
         os.chmod(target, 0o600)
+    for path, content in plan.contents:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(content)
     _passwords(plan.spec, plan.runtime)
     if plan.spec.cloud_init is not None and plan.runtime.seed is not None:
         import asyncio

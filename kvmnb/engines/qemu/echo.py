@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["MASK", "hmp_changes", "hmp_words", "qmp_changes", "qmp_text", "qmp_words"]
+__all__ = ["MASK", "hmp_changes", "hmp_line", "hmp_words", "qmp_changes", "qmp_text", "qmp_words"]
 
 MASK = "********"
 
@@ -98,6 +98,18 @@ def hmp_words(name: str, text: str) -> dict[str, str]:
     qmp = qmp_text("human-monitor-command", {"command-line": text})
     virsh = shlex.join(("virsh", "qemu-monitor-command", name, "--hmp", text))
     return {"qmp": qmp, "hmp": text, "virsh": virsh}
+
+
+def hmp_line(*words: str) -> str:
+    """Return a line for the human monitor; it splits at spaces that are not within quotes."""
+    return " ".join(map(_hmp_quoted, words))
+
+
+def _hmp_quoted(word: str) -> str:
+    if word and not set(word) & set(" \t\"'\\"):
+        return word
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _hmp(value: Any) -> str:

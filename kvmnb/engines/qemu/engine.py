@@ -18,12 +18,14 @@ from kvmnb.spec.storage import CatalogueImage
 # fresh process is to cost a notebook next to nothing (benchmarks/fluent_line.py).
 if TYPE_CHECKING:
     from kvmnb.compile.runtime import Runtime
-    from kvmnb.engines.base import GuestInfo, HostInfo, Progress, Wait
+    from kvmnb.engines.base import Checkpoint, GuestInfo, HostInfo, Progress, Wait
     from kvmnb.engines.qemu.catalogue_facts import Catalogue
     from kvmnb.engines.qemu.children import Outliving
     from kvmnb.engines.qemu.control import QemuControl
+    from kvmnb.engines.qemu.copying.spares import Spares
     from kvmnb.engines.qemu.folders import GuestFolder
     from kvmnb.engines.qemu.record import Record
+    from kvmnb.engines.qemu.templates.store import Templates
     from kvmnb.images.catalogue import Progress as ImageProgress
 
 __all__ = ["QemuEngine"]
@@ -48,6 +50,8 @@ class QemuEngine:
         self.roots = Roots.from_environment()
         self._binary = binary
         self._facts: QemuFacts | None = None
+        self._templates: Templates | None = None
+        self._spares: Spares | None = None
 
     @property
     def facts(self) -> QemuFacts:
@@ -55,6 +59,24 @@ class QemuEngine:
         if self._facts is None:
             self._facts = facts(self._binary)
         return self._facts
+
+    @property
+    def templates(self) -> Templates:
+        """The guests that were kept for warm starts."""
+        from kvmnb.engines.qemu.templates.store import Templates
+
+        if self._templates is None:
+            self._templates = Templates()
+        return self._templates
+
+    @property
+    def spares(self) -> Spares:
+        """The guests that are kept ready for the next warm starts."""
+        from kvmnb.engines.qemu.copying.spares import Spares
+
+        if self._spares is None:
+            self._spares = Spares(self)
+        return self._spares
 
     @property
     def catalogue(self) -> Catalogue:
@@ -145,27 +167,32 @@ class QemuEngine:
         return reap(self.roots, now=True)[0]
 
     async def _adopt(self, folder: GuestFolder, found: Record) -> QemuControl | None:
+        import asyncio
+
         from kvmnb.engines.qemu import leases
+        from kvmnb.engines.qemu.copying import standstill
 
         control = _known(folder, found)
         if control is None:
             try:
-                control = self._control(folder, found, None)
+                control = self.hold(folder, found, None)
             except FileNotFoundError:
                 return None  # it has ended since its record was read
             try:
                 leases.own(folder)
                 leases.ensure_reaper(self.roots)
+                await asyncio.to_thread(standstill.recover, folder)
                 await control.monitor.connect()
                 await control.refresh()
             except FileNotFoundError:
                 raise await control.fail() from None
         return control
 
-    def _control(self, folder: GuestFolder, found: Record, popen: Outliving | None) -> QemuControl:
+    def hold(self, folder: GuestFolder, found: Record, popen: Outliving | None) -> QemuControl:
+        """Return this process's handle on a guest that runs; `popen` if it is a child of ours."""
         from kvmnb.engines.qemu.control import QemuControl
 
-        control = QemuControl(folder, self.roots, found, popen)
+        control = QemuControl(self, folder, found, popen)
         _controls[os.getpid(), folder.run_dir] = control
         return control
 
@@ -180,8 +207,13 @@ class QemuEngine:
         keep_s: float | None,
         replace: bool,
         progress: Progress | None,
+        warm: bool = False,
     ) -> QemuControl:
         """Start a guest, or return the one of this name that already runs with the same spec.
+
+        Parameters
+        ----------
+        warm : restore it from a template, if it can be kept as one
 
         Raises
         ------
@@ -189,54 +221,46 @@ class QemuEngine:
         StartError   QEMU ended at once, or the guest did not come to answer
         HostError    no room for the guest's files, or no QEMU
         """
-        import asyncio
+        from kvmnb.engines.qemu.starting import start
 
-        from kvmnb.engines.qemu import disks
-        from kvmnb.engines.qemu import record as records
+        return await start(
+            self,
+            spec,
+            wait=wait,
+            timeout_s=timeout_s,
+            keep_s=keep_s,
+            replace=replace,
+            progress=progress,
+            warm=warm,
+        )
 
-        # an image may have to be built, KVM to be tried: the loop has other guests to serve
-        plan = await asyncio.to_thread(self.plan, spec, progress)
-        # processors that stand still, or another host's guest, cannot answer yet
-        answers = wait == "agent" and spec.agent and not spec.paused and spec.incoming is None
-        kept: list[str] = []
-        while True:
-            running = await self.find(spec.name)
-            if running is None:
-                pass
-            elif not replace and running.info.spec == spec:
-                if answers and running.state == "running":
-                    await running.ready(timeout_s, progress)
-                return running
-            elif not replace:
-                raise _differs(running, spec)
-            else:
-                await running.destroy()
-            async with self.roots.alock():
-                found = records.read(plan.folder)
-                if found is not None and found.process is not None and found.process.alive:
-                    continue  # another process was faster: treat it as running
-                # the addresses are settled under the lock, so that no two starts share one
-                plan = make_plan(spec, self.roots, self.facts, self.images)
-                control = await self._launch(plan, keep_s, kept)
-            break
-        try:
-            await self._listening(control, plan)
-            await self._settle(control, spec)
-            if answers:
-                await control.ready(timeout_s, progress)
-        except BaseException:
-            await asyncio.shield(control.destroy())
-            disks.remove(kept)
-            raise
-        return control
+    def kept_checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Return the checkpoints that outlive their guests, oldest first."""
+        from kvmnb.engines.qemu.copying import checkpoints
 
-    async def _settle(self, control: QemuControl, spec: DomainSpec) -> None:
-        """Do what no option of QEMU's says: only its monitor does."""
-        current_mib = spec.memory.current_mib
-        if current_mib is not None and spec.balloon is not None and spec.incoming is None:
-            await control.balloon(current_mib)
+        return checkpoints.kept(self.roots)
 
-    async def _launch(self, plan: Plan, keep_s: float | None, kept: list[str]) -> QemuControl:
+    async def revive(self, checkpoint: Checkpoint, *, keep_s: float | None) -> QemuControl:
+        """Start a guest again from one of its checkpoints; see `revive.revive`."""
+        from kvmnb.engines.qemu.copying import revive
+
+        return await revive.revive(self, checkpoint, keep_s)
+
+    async def restore(
+        self, path: str, *, keep_s: float | None, progress: Progress | None
+    ) -> QemuControl:
+        """Start a guest again from the file that it was saved to; see `restoring.restore`."""
+        from kvmnb.engines.qemu.saving import restore as restoring
+
+        return await restoring.restore(self, path, keep_s=keep_s, progress=progress)
+
+    async def launch(self, plan: Plan, keep_s: float | None, kept: list[str]) -> QemuControl:
+        """Claim the guest's name and start its QEMU; the caller holds the root's lock.
+
+        Parameters
+        ----------
+        kept : is given the files that were made outside the guest's own folder
+        """
         import asyncio
 
         from kvmnb.engines.qemu import companions, disks, leases, process
@@ -275,7 +299,7 @@ class QemuEngine:
                 argv,
                 folder,
                 desktop=process.opens_a_window(plan.spec),
-                inherited=process.taps(plan.spec),
+                inherited=(*process.taps(plan.spec), *plan.inherited),
             )
             started = Process.of(popen.pid)
             if started is None:  # it has ended already; its exit code tells the rest
@@ -292,9 +316,10 @@ class QemuEngine:
                     "free some room: df -h, df -i, ulimit -a; end other guests: kvmnb ls",
                 ) from error
             raise
-        return self._control(folder, new, popen)
+        return self.hold(folder, new, popen)
 
-    async def _listening(self, control: QemuControl, plan: Plan) -> None:
+    async def listening(self, control: QemuControl, plan: Plan) -> None:
+        """Wait until QEMU answers; `StartError` if it has ended instead."""
         from kvmnb.compile.qemu import MONITORS
         from kvmnb.engines.qemu import diagnose, process
         from kvmnb.engines.qemu.monitor import MonitorClosed
@@ -330,22 +355,6 @@ def _known(folder: GuestFolder, found: Record) -> QemuControl | None:
     if control is None or control.record.process != found.process:
         return None
     return None if control.process.exited.is_set() else control
-
-
-def _differs(running: QemuControl, spec: DomainSpec) -> StateError:
-    from kvmnb.spec.codec import differences
-
-    changes = "; ".join(
-        f"{field}: another one was asked"
-        if field.endswith("password")
-        else f"{field}: {now!r} runs, {asked!r} was asked"
-        for field, now, asked in differences(running.info.spec, spec)
-    )
-    return StateError(
-        spec.name,
-        "running with another spec",
-        f"{changes}. destroy() it first, or start(replace=True)",
-    )
 
 
 def _image_progress(progress: Progress | None) -> ImageProgress | None:

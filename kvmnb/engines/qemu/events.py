@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from kvmnb.engines.base import Event
+from kvmnb.engines.base import Event, State
 
-__all__ = ["EventHub", "translate"]
+__all__ = ["STATES", "EventHub", "translate"]
 
 BACKLOG = 1000
 """Events kept for a listener that does not listen; then the oldest go."""
@@ -20,6 +20,26 @@ _KINDS = {
     "SHUTDOWN": "shutdown",
     "POWERDOWN": "powerdown",
     "BALLOON_CHANGE": "balloon",
+}
+
+
+# RunState of QMP (qapi/run-state.json) → our words
+STATES: dict[str, State] = {
+    "running": "running",
+    "prelaunch": "paused",
+    "paused": "paused",
+    "suspended": "paused",
+    "io-error": "paused",
+    "watchdog": "paused",
+    "save-vm": "paused",
+    "restore-vm": "paused",
+    "debug": "paused",
+    "finish-migrate": "paused",
+    "postmigrate": "paused",
+    "inmigrate": "starting",
+    "shutdown": "shutdown",
+    "internal-error": "crashed",
+    "guest-panicked": "crashed",
 }
 
 

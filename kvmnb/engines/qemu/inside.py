@@ -36,6 +36,10 @@ class Inside:
         if self._control.state == "paused":
             raise StateError(self._control.info.name, "paused", "resume() it first")
 
+    async def ask(self, command: str, arguments: dict[str, Any]) -> Any:
+        """Send its agent one command; raises `AgentClosed` if the line broke."""
+        return await self._control.agent.execute(command, arguments)
+
     async def run(
         self, command: str | tuple[str, ...], *, stdin: bytes | None, timeout_s: float | None
     ) -> Completed:
@@ -44,11 +48,11 @@ class Inside:
         pid: int | None = None
         try:
             async with asyncio.timeout(timeout_s):
-                pid, completion = await self._in_guest(
+                pid, completion = await self.in_guest(
                     commands.execute(self._control.agent, command, stdin)
                 )
                 try:
-                    done: Completed = await self._in_guest(completion)
+                    done: Completed = await self.in_guest(completion)
                     return done
                 finally:
                     completion.cancel()
@@ -64,7 +68,7 @@ class Inside:
             async with asyncio.timeout(GIVE_UP_S):
                 await commands.kill(self._control.agent, pid)
 
-    async def _in_guest(self, work: Any) -> Any:
+    async def in_guest(self, work: Any) -> Any:
         """Await agent work, but no longer than QEMU lives."""
         task = asyncio.ensure_future(work)
         end = asyncio.ensure_future(self._control.process.exited.wait())
@@ -92,7 +96,7 @@ class Inside:
     async def put(self, data: AsyncIterator[bytes], path: str) -> int:
         """Write a file in the guest; return its size in bytes."""
         self.need_agent("put")
-        size: int = await self._in_guest(commands.write_file(self._control.agent, data, path))
+        size: int = await self.in_guest(commands.write_file(self._control.agent, data, path))
         return size
 
     async def get(self, path: str) -> AsyncIterator[bytes]:
@@ -102,7 +106,7 @@ class Inside:
         try:
             while True:
                 try:
-                    yield await self._in_guest(anext(pieces))
+                    yield await self.in_guest(anext(pieces))
                 except StopAsyncIteration:
                     return
         finally:

@@ -54,6 +54,7 @@ class Monitor:
         self._borrowed: QMPClient | None = None
         self._listener: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
+        self._giving = asyncio.Lock()
 
     @property
     def hears_events(self) -> bool:
@@ -92,7 +93,8 @@ class Monitor:
         CommandError    QEMU refused it
         MonitorClosed   the connection ended; `TimeoutError` if QEMU did not answer at all
         """
-        client = self._client
+        # the borrowed one first: what a block of `hearing` gave to QEMU is known there alone
+        client = self._borrowed or self._client
         if client is None:
             async with self._lock:
                 await self._take_own()
@@ -101,6 +103,32 @@ class Monitor:
                     async with self._sharing() as client:
                         return await _execute(client, command, arguments)
         return await _execute(client, command, arguments)
+
+    async def give_fd(self, name: str, fd: int) -> None:
+        """Give QEMU a copy of a descriptor, which its commands then know as ``fd:<name>``.
+
+        A monitor knows only what came over itself: use the name within the same `hearing`.
+
+        Parameters
+        ----------
+        name : for QEMU; one that it knows already is replaced
+        fd : a descriptor of ours; it stays open here
+
+        Raises
+        ------
+        CommandError    QEMU refused it
+        MonitorClosed   the connection ended, or there is none outside of `hearing`
+        """
+        # QEMU keeps the newest descriptor alone until a command takes it
+        async with self._giving:
+            client = self._borrowed or self._client
+            if client is None:
+                raise MonitorClosed("a descriptor was given outside of hearing()")
+            try:
+                client.send_fd_scm(fd)
+            except (OSError, QMPStateError) as error:
+                raise MonitorClosed(str(error)) from error
+            await _execute(client, "getfd", {"fdname": name})
 
     @contextlib.asynccontextmanager
     async def hearing(self) -> AsyncIterator[None]:
@@ -158,8 +186,9 @@ async def _open(socket: Path) -> QMPClient:
     try:
         async with asyncio.timeout(COMMAND_S):
             await client.connect(str(socket))
-    except (QMPError, OSError) as error:
-        raise MonitorClosed(str(error)) from error
+    except (QMPError, OSError, AssertionError) as error:
+        # the library asserts that a session which was just begun has not ended yet
+        raise MonitorClosed(str(error) or "QEMU ended") from error
     return client
 
 

@@ -58,6 +58,9 @@ class Plan(Value):
     folder, choice, runtime : where it runs, by which accelerator, with which files
     new_disks : to make before the start
     copies : files to copy before the start, as ``(source, target)``
+    contents : files to write before the start, as ``(path, content)``
+    links : files of another guest's to share, as ``(source, target)``
+    inherited : descriptors of ours that QEMU is to have under the same numbers
     """
 
     spec: DomainSpec
@@ -68,6 +71,9 @@ class Plan(Value):
     runtime: Runtime
     new_disks: tuple[NewDisk, ...]
     copies: tuple[tuple[str, str], ...]
+    contents: tuple[tuple[str, bytes], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    inherited: tuple[int, ...] = ()
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -75,12 +81,19 @@ class Plan(Value):
 
 
 def make_plan(
-    spec: DomainSpec, roots: Roots, facts: QemuFacts, images: Images, *, looking: bool = False
+    spec: DomainSpec,
+    roots: Roots,
+    facts: QemuFacts,
+    images: Images,
+    *,
+    looking: bool = False,
+    folder: GuestFolder | None = None,
 ) -> Plan:
     """Decide what `spec` leaves open.
 
     Parameters
     ----------
+    folder : for its files; ``None`` for the one of its name
     looking : somebody wants to read the texts, and nothing is to start: a file that is not there,
         firmware that is not installed or a KVM that does not work keep nobody from reading
 
@@ -90,7 +103,7 @@ def make_plan(
     ImageError   an image of the catalogue cannot be had
     HostError    KVM was asked for and does not work
     """
-    folder = roots.guest(spec.name)
+    folder = folder or roots.guest(spec.name)
     choice = accel.asked(spec.accel) if looking else accel.choose(spec.accel)
     told, left_out = expressible(spec, "qemu")
     if told.cdroms or told.floppies:

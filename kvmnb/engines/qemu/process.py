@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Callable
@@ -136,6 +137,17 @@ class QemuProcess:
         """End it at once."""
         self.process.signal(signal.SIGKILL)
 
+    def reap(self) -> None:
+        """Wait until it has ended; blocks."""
+        fd = self.process.pidfd()
+        if fd is not None:
+            try:
+                select.select([fd], [], [])
+            finally:
+                os.close(fd)
+        if self.popen is not None:
+            self.popen.wait()
+
     def forget(self) -> None:
         """Stop listening for its end."""
         if self._fd is not None:
@@ -148,7 +160,10 @@ async def wait_for_socket(socket: Path, popen: Outliving) -> bool:
     """Wait until QEMU listens on `socket`; return ``False`` if it ended instead."""
     woken = asyncio.Event()
     loop = asyncio.get_running_loop()
-    pidfd = os.pidfd_open(popen.pid)
+    try:
+        pidfd = os.pidfd_open(popen.pid)
+    except ProcessLookupError:  # it has ended, and whoever watches it has waited for it
+        return False
     loop.add_reader(pidfd, woken.set)
     try:
         with appearance(socket.parent, woken.set) as watched:

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kvmnb.engines.qemu import ending, record
+from kvmnb.engines.qemu.copying import standstill
 from kvmnb.engines.qemu.folders import GuestFolder, Roots
 from kvmnb.engines.qemu.leases import REAPER_SOCKET, owners
 from kvmnb.engines.qemu.proc import Process, find_by_argument, logs_are_written
@@ -110,6 +111,7 @@ def reap(roots: Roots, *, now: bool = False) -> tuple[list[str], float | None, l
             found = record.read(folder)
             process = found.process if found else None
             if process is not None and process.alive:
+                standstill.recover(folder)
                 watched.append(process)
             watched += living
             if living:

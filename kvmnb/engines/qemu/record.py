@@ -65,6 +65,10 @@ class Record:
         """Return the record with its process."""
         return replace(self, process=process)
 
+    def outliving(self, keep_s: float | None) -> Record:
+        """Return the record with how long the guest outlives its last owner."""
+        return replace(self, keep_s=keep_s)
+
     def accompanied(self, companions: tuple[Process, ...]) -> Record:
         """Return the record with the processes that serve the guest."""
         return replace(self, companions=companions)

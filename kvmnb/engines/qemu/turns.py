@@ -29,6 +29,10 @@ class Turn:
         self._mark = line.with_suffix(".wanted")
         self._fd: int | None = None
 
+    def move(self, line: Path) -> None:
+        """Go on under another name of the line, after its folder has been renamed."""
+        self._lock, self._mark = line.with_suffix(".lock"), line.with_suffix(".wanted")
+
     @property
     def held(self) -> bool:
         """Whether it is ours."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kvmnb.images.qemu_img.answers import Info
     from kvmnb.units import Size
 
-__all__ = ["convert", "create", "create_disk"]
+__all__ = ["convert", "create", "create_disk", "create_layer"]
 
 SUFFIXES = {
     ".qcow2": "qcow2",
@@ -73,6 +73,25 @@ async def create_disk(
     target = absolute(path)
     below = None if backing is None else absolute(backing, "backing")
     await _make(_create_words(target, format, size_bytes, below, backing_format, options), target)
+
+
+async def create_layer(path: Path, below: str, size_bytes: int) -> None:
+    """Make an empty qcow2 on another one of its folder, by name, without opening that one.
+
+    Parameters
+    ----------
+    below : the name of the file it stands on, which somebody may have open
+    size_bytes : of the disk
+
+    Raises
+    ------
+    ImageError   qemu-img refused, or there is a file of this name already
+    HostError    qemu-img is not installed
+    """
+    target = absolute(path)
+    # -u: qemu-img(1), "create": the backing file is not opened
+    words = ("create", "-q", "-u", "-f", "qcow2", "-b", below, "-F", "qcow2")
+    await _make((*words, target, str(size_bytes)), target)
 
 
 def create(

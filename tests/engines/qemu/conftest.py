@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from kvmnb import VM, Guest, Host
 from tests.engines.qemu.kernels import Kernel
 
 
@@ -21,3 +22,16 @@ def kernel() -> Iterator[Callable[[], Kernel]]:
     yield start
     for each in started:
         each.close()
+
+
+@pytest.fixture(scope="session")
+def warm_vm(host: Host) -> VM:
+    """The guest that is started warm; the first start of a test run boots it."""
+    return host.vm("original").mem(128).smp(2).disk("tiny").nic("virtio")
+
+
+@pytest.fixture
+def original(warm_vm: VM) -> Iterator[Guest]:
+    """A guest to copy, to put back and to break."""
+    with warm_vm.start(warm=True) as guest:
+        yield guest

@@ -197,7 +197,7 @@ def test_qemu_killed_under_a_waiting_command_ends_the_wait(host, launch):
 
 
 def test_a_hung_qemu_is_ended_all_the_same(host, launch, monkeypatch):
-    monkeypatch.setattr("kvmnb.engines.qemu.control.DESTROY_S", 0.2)
+    monkeypatch.setattr("kvmnb.engines.qemu.life.DESTROY_S", 0.2)
     guest = launch(host.vm("hung").mem(32))
     os.kill(guest.info.pid, signal.SIGSTOP)
     guest.destroy()

@@ -1,0 +1,1 @@
+"""A running guest copied and put back: forks, checkpoints, warm starts."""

@@ -1,0 +1,1 @@
+"""A guest's state kept the classic way: in a file, or in its own disks."""
