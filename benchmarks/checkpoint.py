@@ -1,0 +1,63 @@
+"""A checkpoint, and going back to one, beside the cold start; and what one takes on the disk."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+from benchmarks._guests import cold_s, vm, with_touched
+from benchmarks._ratio import Figures, in_turn
+from kvmnb import Guest
+
+ROUNDS = 9
+WRITTEN = 8_000_000
+
+
+def taken(guest: Guest) -> float:
+    """Return how long a checkpoint takes."""
+    begun = time.perf_counter()
+    checkpoint = guest.checkpoint("figure")
+    took = time.perf_counter() - begun
+    guest.drop(checkpoint)
+    return took
+
+
+def put_back(guest: Guest) -> float:
+    """Return how long it takes until the guest answers from where it was."""
+    begun = time.perf_counter()
+    guest.rewind("there")
+    guest.run("true", check=True)
+    return time.perf_counter() - begun
+
+
+def touched_bytes(guest: Guest) -> int:
+    """Return how much of its memory the guest has touched."""
+    with open(f"/proc/{guest.info.pid}/smaps_rollup", encoding="ascii") as file:
+        return next(int(line.split()[1]) << 10 for line in file if line.startswith("Pss_Shmem:"))
+
+
+def main() -> None:
+    """Take the times in the same rounds, then the sizes."""
+    machine = vm(name="cold")
+    figures = Figures()
+    with with_touched(vm()) as guest:
+        guest.checkpoint("there")
+        cold, take, back = in_turn(
+            lambda: cold_s(machine),
+            lambda: taken(guest),
+            lambda: put_back(guest),
+            rounds=ROUNDS,
+        )
+        figures.share("a checkpoint", statistics.median(take) * 1e3, 150, 1, "ms")
+        figures.share("back at one until it answers", statistics.median(back) * 1e3, 400, 1, "ms")
+        figures.ratio("a checkpoint beside the cold start", take, cold, 1 / 15)
+        figures.ratio("back at one beside the cold start", back, cold, 1 / 6)
+        guest.run(f"head -c {WRITTEN} /dev/urandom >/root/noise; sync", check=True)
+        size = guest.checkpoint("sized").size_bytes
+        limit = WRITTEN + (1 << 20) + touched_bytes(guest)
+        figures.share("a checkpoint on the disk", size / 1e6, limit / 1e6, 1, "MB")
+    figures.end()
+
+
+if __name__ == "__main__":
+    main()
