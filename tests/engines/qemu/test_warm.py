@@ -9,7 +9,7 @@ import time
 import pytest
 
 from kvmnb import Host
-from kvmnb.engines.qemu.copying import copies, warm
+from kvmnb.engines.qemu.copying import copies, rest, warm
 from kvmnb.engines.qemu.folders import Roots
 from kvmnb.errors import StateError
 from tests.engines.qemu.kernels import until
@@ -104,6 +104,17 @@ def test_a_template_with_one_byte_changed_is_thrown_away_and_made_anew(warm_vm, 
         assert guest.run("true").returncode == 0
     with warm_vm.start(warm=True) as guest:
         assert restored(guest)
+
+
+def test_a_guest_has_all_of_its_memory_however_far_it_came_in_giving_it_back(host, monkeypatch):
+    monkeypatch.setattr(rest, "BALLOON_S", 0.2)
+    vm = host.vm("large").mem(256).disk("tiny")
+    vm.start(warm=True).destroy()
+    with vm.start(warm=True) as guest:
+        assert restored(guest)
+        guest.run("mount -t tmpfs -o size=90% none /mnt", check=True)
+        guest.run("head -c 120000000 /dev/zero >/mnt/filled", check=True, timeout_s=120)
+        assert guest.qmp("query-balloon")["actual"] == 256 << 20
 
 
 def test_a_template_that_qemu_does_not_take_is_thrown_away(warm_vm, monkeypatch):

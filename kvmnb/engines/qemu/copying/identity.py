@@ -15,6 +15,8 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
+from kvmnb.engines.base import Completed
+from kvmnb.engines.qemu import commands
 from kvmnb.engines.qemu.agent import AgentClosed
 from kvmnb.errors import CommandError, GuestTimeout, KvmnbError
 from kvmnb.spec.charbacks import Null
@@ -165,9 +167,15 @@ async def settle(
     limit_s = AGENT_S * control.patience
     try:
         async with asyncio.timeout(limit_s):
+            if parent is not None:
+                # the guest has processors enough to do both at once
+                told = await _introduce(control, parent, before)
+                await set_clock(control)
+                await control.inside.in_guest(told)
+                return
             await set_clock(control)
-            if parent is not None or not await reseeds(control):
-                await _introduce(control, parent or control.info.name, before)
+            if not await reseeds(control):
+                await control.inside.in_guest(await _introduce(control, control.info.name, before))
     except TimeoutError as error:
         tail = control.console.lines(5)
         raise GuestTimeout(control.info.name, limit_s, "the copy to answer", tail) from error
@@ -237,10 +245,15 @@ async def reseeds(control: QemuControl) -> bool:
     return control.reseeds
 
 
-async def _introduce(control: QemuControl, parent: str, before: tuple[str, ...]) -> None:
+async def _introduce(
+    control: QemuControl, parent: str, before: tuple[str, ...]
+) -> asyncio.Task[Completed]:
+    """Begin to tell a copy who it is; return what ends when it has heard."""
     spec, after = control.info.spec, control.info.macs
     pairs = [f"{old}={new}" for old, new in zip(before, after, strict=False) if old != new]
     shared = any(nic.back is not None and not isinstance(nic.back, User) for nic in spec.nics)
     renew = "1" if pairs and shared else "0"
     words = ("/bin/sh", "-c", SCRIPT, "sh", parent, spec.name, renew, secrets.token_hex(32), *pairs)
-    await control.inside.run(words, stdin=None, timeout_s=None)
+    begun = await control.inside.in_guest(commands.execute(control.agent, words, None))
+    told: asyncio.Task[Completed] = begun[1]
+    return told

@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from kvmnb.engines.qemu.copying import identity
-from kvmnb.errors import KvmnbError
+from kvmnb.errors import GuestTimeout, KvmnbError
 from kvmnb.spec.network import User
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ BUSY_SHARE = 0.08
 """Of one core: above it, a guest still does something."""
 
 BALLOON_S = 10.0
+WHOLE_S = 60.0
+"""How long it may take to have all of it again."""
+
 SPARE_MIB = 8
 """What the guest keeps free while the rest is taken back: below it, it would begin to reclaim."""
 
@@ -31,15 +34,18 @@ TICKS = 100
 
 
 async def settled(control: QemuControl) -> None:
-    """Return when the guest has come to rest, and has given back what memory it does not use."""
+    """Return when the guest has come to rest, and has given back what memory it does not use.
+
+    Raises
+    ------
+    GuestTimeout   it has not got all of its memory again
+    """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LIMIT_S):
             await _addressed(control)
             await _quiet(control)
     if control.info.spec.balloon:
-        with contextlib.suppress(KvmnbError, TimeoutError, ValueError, IndexError):
-            async with asyncio.timeout(BALLOON_S):
-                await _give_back(control)
+        await _give_back(control)
     await identity.reseeds(control)
 
 
@@ -78,13 +84,28 @@ def _ticks(control: QemuControl) -> int:
 
 async def _give_back(control: QemuControl) -> None:
     """Inflate the balloon by what is free, and let it go: the host has the pages then."""
-    done = await control.inside.run(("cat", "/proc/meminfo"), stdin=None, timeout_s=BALLOON_S)
-    told = {line.partition(":")[0]: line.split()[1] for line in done.stdout.splitlines() if line}
-    size_mib = control.info.spec.memory.size_mib
-    least_mib = size_mib - (int(told["MemFree"]) >> 10) + SPARE_MIB
-    if least_mib >= size_mib:
-        return
-    for wanted_mib in (least_mib, control.info.spec.memory.current_mib or size_mib):
-        await control.qmp("balloon", {"value": wanted_mib << 20})
-        while int((await control.qmp("query-balloon"))["actual"]) != wanted_mib << 20:
-            await asyncio.sleep(0.05)
+    memory = control.info.spec.memory
+    whole_mib = memory.current_mib or memory.size_mib
+    with contextlib.suppress(KvmnbError, TimeoutError, ValueError, KeyError):
+        async with asyncio.timeout(BALLOON_S):
+            done = await control.inside.run(("cat", "/proc/meminfo"), stdin=None, timeout_s=None)
+            told = (line.split() for line in done.stdout.splitlines())
+            free_kib = {words[0]: words[1] for words in told if len(words) > 1}["MemFree:"]
+            least_mib = memory.size_mib - (int(free_kib) >> 10) + SPARE_MIB
+            if least_mib >= whole_mib:
+                return
+            await _balloon(control, least_mib)
+    # a guest that went on to shrink in each of its copies would run out of memory there
+    try:
+        async with asyncio.timeout(WHOLE_S):
+            await _balloon(control, whole_mib)
+    except TimeoutError as error:
+        what = "the guest to take back its memory"
+        raise GuestTimeout(control.name, WHOLE_S, what) from error
+
+
+async def _balloon(control: QemuControl, memory_mib: int) -> None:
+    """Ask the guest to hold so much memory, and wait until it does."""
+    await control.qmp("balloon", {"value": memory_mib << 20})
+    while int((await control.qmp("query-balloon"))["actual"]) != memory_mib << 20:
+        await asyncio.sleep(0.05)
