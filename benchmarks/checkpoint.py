@@ -55,7 +55,7 @@ def main() -> None:
         figures.share("back at one until it answers", statistics.median(back) * 1e3, 400, 1, "ms")
         figures.ratio("a checkpoint beside the cold start", take, cold, 1 / 15)
         figures.ratio("back at one beside the cold start", back, cold, 1 / 6)
-        guest.run(f"head -c {WRITTEN} /dev/urandom >/root/noise; sync", check=True)
+        guest.run(f"head -c {WRITTEN} /dev/urandom >/noise; sync", check=True)
         size = guest.checkpoint("sized").size_bytes
         limit = WRITTEN + (1 << 20) + touched_bytes(guest)
         figures.share("a checkpoint on the disk", size / 1e6, limit / 1e6, 1, "MB")

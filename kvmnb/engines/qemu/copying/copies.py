@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from kvmnb.engines.qemu.engine import QemuEngine
     from kvmnb.engines.qemu.folders import Roots
     from kvmnb.engines.qemu.plan import Plan
+    from kvmnb.spec.domain import DomainSpec
 
-__all__ = ["as_copy", "backed", "fork", "free_names", "load"]
+__all__ = ["as_copy", "backed", "fork", "free_names", "load", "memory_for"]
 
 R = TypeVar("R")
 
@@ -187,12 +188,25 @@ def _plan(
 ) -> tuple[Plan, int | None]:
     spec = identity.copied_spec(parent.info.spec, name)
     plan = engine.plan(spec)
-    memory = state.ram
-    shared = False
-    if memory is None and backed(parent.record.argv):
-        # its whole memory comes with the state, so it can be a file of its own
-        memory, shared = ram.create(spec.memory.size_mib << 20), True
+    memory = memory_for(state, spec, parent.record.argv)
+    # one that came with the state is frozen, and its copies share it
+    shared = memory is not None and memory != state.ram
     return as_copy(plan, state, memory, shared=shared), memory
+
+
+def memory_for(state: Captured, spec: DomainSpec, argv: Sequence[str]) -> int | None:
+    """Return a descriptor of the memory's file for a guest that is restored from `state`.
+
+    It is the state's own where that has one; else a new one, which the caller closes, since the
+    memory's content comes with the devices. ``None`` where the memory was in no file.
+
+    Parameters
+    ----------
+    argv : of the QEMU that the state was taken of
+    """
+    if state.ram is None and backed(argv):
+        return ram.create(spec.memory.size_mib << 20)
+    return state.ram
 
 
 def backed(argv: Sequence[str]) -> bool:

@@ -12,12 +12,11 @@ import mmap
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from kvmnb.engines.qemu.sparse import extents
 
-__all__ = ["Copy", "create", "extents", "load", "of", "save", "seal"]
+__all__ = ["Copy", "create", "load", "of", "save", "seal"]
 
 NAME = "kvmnb-ram"
 
@@ -60,19 +59,6 @@ def of(pid: int, argv: Sequence[str]) -> int | None:
         except OSError:
             continue
     return None
-
-
-def extents(fd: int) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of a file that hold data, as ``(begin, end)`` in bytes."""
-    at = 0
-    while True:
-        try:
-            at = os.lseek(fd, at, os.SEEK_DATA)
-        except OSError:
-            return
-        end = os.lseek(fd, at, os.SEEK_HOLE)
-        yield at, end
-        at = end
 
 
 def seal(fd: int) -> None:
@@ -142,12 +128,7 @@ class Copy:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

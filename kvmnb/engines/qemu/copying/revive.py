@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from kvmnb.engines.qemu.copying import checkpoints, copies, identity, ram
+from kvmnb.engines.qemu.copying import checkpoints, copies, identity
 from kvmnb.errors import StateError
 from kvmnb.spec.codec import decode
 
@@ -32,9 +32,7 @@ async def revive(engine: QemuEngine, checkpoint: Checkpoint, keep_s: float | Non
     try:
         spec = decode(described["spec"])
         plan = await asyncio.to_thread(engine.plan, spec)
-        memory = state.ram
-        if memory is None and copies.backed(described["argv"]):
-            memory = ram.create(spec.memory.size_mib << 20)
+        memory = copies.memory_for(state, spec, described["argv"])
         plan = copies.as_copy(plan, state, memory, shared=True)
         try:
             async with engine.roots.alock():

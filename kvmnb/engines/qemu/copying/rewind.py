@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from kvmnb.engines.base import Event
 from kvmnb.engines.qemu import disks, process
 from kvmnb.engines.qemu import record as records
-from kvmnb.engines.qemu.copying import checkpoints, copies, identity, layers, ram, standstill
+from kvmnb.engines.qemu.copying import checkpoints, copies, identity, layers, standstill
 from kvmnb.engines.qemu.copying.exclusive import alone
 from kvmnb.engines.qemu.copying.replacement import Replacement
 from kvmnb.engines.qemu.folders import GuestFolder
@@ -97,9 +97,7 @@ def _plan(
     plan = make_plan(spec, engine.roots, engine.facts, engine.images, folder=folder)
     runtime = dataclasses.replace(plan.runtime, macs=control.info.macs)
     plan = dataclasses.replace(plan, runtime=runtime, new_disks=())
-    memory = state.ram
-    if memory is None and copies.backed(argv):
-        memory = ram.create(control.info.spec.memory.size_mib << 20)
+    memory = copies.memory_for(state, spec, argv)
     return copies.as_copy(plan, state, memory, shared=True), memory
 
 

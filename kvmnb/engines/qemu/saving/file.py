@@ -19,12 +19,9 @@ import re
 import stat
 import struct
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from kvmnb.errors import HostError, SpecError
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["ALIGN", "END", "FOOTER", "KIND", "MAGIC", "STEP", "SavedFile", "Told", "room"]
 
@@ -172,12 +169,7 @@ class SavedFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

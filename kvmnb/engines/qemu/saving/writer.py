@@ -15,14 +15,11 @@ import re
 import secrets
 import select
 import stat
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from kvmnb.engines.qemu.saving.file import ALIGN, END, FOOTER, KIND, MAGIC, STEP, Told, room
+from kvmnb.engines.qemu.sparse import extents
 from kvmnb.errors import SpecError
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["Writer"]
 
@@ -131,11 +128,11 @@ class Writer:
         ------
         HostError   no room
         """
-        digest, began, extents = hashlib.sha256(), self._at, []
+        digest, began, runs = hashlib.sha256(), self._at, []
         with room(self.path), open(path, "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
-            for begin, end in _extents(file.fileno(), size):
-                extents.append([begin, end - begin])
+            for begin, end in extents(file.fileno()):
+                runs.append([begin, end - begin])
                 while begin < end:
                     piece = os.pread(file.fileno(), min(STEP, end - begin), begin)
                     if not piece:
@@ -149,7 +146,7 @@ class Writer:
                 "name": os.path.basename(path),
                 "size": size,
                 "at": began,
-                "extents": extents,
+                "extents": runs,
                 "sha256": digest.hexdigest(),
             }
         )
@@ -199,12 +196,7 @@ class Writer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -237,16 +229,3 @@ def _link(fd: int, path: str) -> None:
         os.link(f"/proc/self/fd/{fd}", os.path.basename(path), dst_dir_fd=folder)
     finally:
         os.close(folder)
-
-
-def _extents(fd: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of a file that hold data, as ``(begin, end)`` in bytes."""
-    at = 0
-    while at < size:
-        try:
-            at = os.lseek(fd, at, os.SEEK_DATA)
-        except OSError:
-            return
-        end = os.lseek(fd, at, os.SEEK_HOLE)
-        yield at, end
-        at = end

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kvmnb.engines.qemu.sparse import extents
 from kvmnb.errors import EngineError, HostError
 
 __all__ = ["DamagedError", "File", "copy", "failure", "inspect", "measure", "opened", "plain"]
@@ -117,7 +118,7 @@ def opened(name: str, folder: int) -> int:
 def measure(fd: int) -> File:
     """Return what is in the file; it must not change meanwhile."""
     size = os.fstat(fd).st_size
-    runs = tuple(_runs(fd, size))
+    runs = tuple(_runs(fd))
     batches = list(_batches(runs))
     checksums = [0] * len(batches)
 
@@ -189,7 +190,7 @@ def _pass(name: str, fd: int, known: File, take: Callable[[memoryview, int], Non
         if len(batches) != len(known.checksums):
             raise DamagedError(name, "its manifest contradicts itself")
         _in_two_threads(work, range(len(batches)))
-        for start, length in _outside(_runs(fd, known.size_bytes), known.runs):
+        for start, length in _outside(_runs(fd), known.runs):
             # a file system may turn a hole into zeros, or zeros into a hole: both read the same
             _demand_zeros(name, fd, start, length)
     except OSError as error:  # of reading: what `take` does has errors of its own
@@ -206,20 +207,9 @@ def _demand_zeros(name: str, fd: int, start: int, length: int) -> None:
         start, length = start + len(part), length - len(part)
 
 
-def _runs(fd: int, size: int) -> Iterator[Run]:
-    """Yield where the data lies (SEEK_DATA and SEEK_HOLE of lseek(2))."""
-    end = 0
-    while end < size:
-        try:
-            start = os.lseek(fd, end, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # a hole up to the end
-                return
-            raise
-        if start >= size:
-            return
-        end = min(os.lseek(fd, start, os.SEEK_HOLE), size)
-        yield start, end - start
+def _runs(fd: int) -> Iterator[Run]:
+    """Yield where the data lies, each run with its length."""
+    return ((begin, end - begin) for begin, end in extents(fd))
 
 
 def _outside(runs: Iterable[Run], known: tuple[Run, ...]) -> Iterator[Run]:
