@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -253,7 +253,6 @@ def test_a_kill_leaves_no_half_made_target_and_the_next_call_clears_up(tmp_path)
     assert work.stdout.readline()
     left = _parts(tmp_path)
     assert len(left) == 1
-    lock = os.open(left[0], os.O_RDONLY)
     work.send_signal(signal.SIGKILL)
     work.wait()
     work.stdout.close()
@@ -262,10 +261,7 @@ def test_a_kill_leaves_no_half_made_target_and_the_next_call_clears_up(tmp_path)
     qemu_img.create(tmp_path / "other.qcow2", "1M")
     for pid in _working_in(left[0]):
         assert _parts(tmp_path) == left
-        os.kill(pid, signal.SIGKILL)
-    while _working_in(left[0]):
-        time.sleep(0.01)
-    os.close(lock)
+        _kill(pid)
     qemu_img.create(tmp_path / "third.qcow2", "1M")
     assert _parts(tmp_path) == []
     assert not target.exists()
@@ -273,6 +269,14 @@ def test_a_kill_leaves_no_half_made_target_and_the_next_call_clears_up(tmp_path)
 
 def _parts(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.name.startswith(".kvmnb-")]
+
+
+def _kill(pid: int) -> None:
+    """End a process, and wait until its locks are gone, which outlive its list of open files."""
+    process = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGKILL)
+    select.select([process], [], [])
+    os.close(process)
 
 
 def _working_in(folder: Path) -> list[int]:
