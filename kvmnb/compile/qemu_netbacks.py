@@ -19,7 +19,7 @@ from kvmnb.spec.network import NIC, User
 if TYPE_CHECKING:
     from kvmnb.spec.network import NetBack
 
-__all__ = ["host_card", "netdev", "passed_through", "spawns_for", "spawns_kept"]
+__all__ = ["forward_words", "host_card", "netdev", "passed_through", "spawns_for", "spawns_kept"]
 
 _FIRST = {
     "stream": (7, 2),
@@ -190,7 +190,7 @@ def _user(back: User, id: str) -> Opts:
         "tftp": back.tftp,
         "bootfile": back.bootfile,
         "smb": back.smb,
-        "hostfwd": tuple(map(_forward, back.forwards)),
+        "hostfwd": tuple(map(forward_words, back.forwards)),
         "guestfwd": tuple(map(_guest_forward, back.guest_forwards)),
         "ipv4": back.ipv4,
         "ipv6": back.ipv6,
@@ -198,7 +198,8 @@ def _user(back: User, id: str) -> Opts:
     return Opts("user", more, id=id)
 
 
-def _forward(forward: Forward) -> str:
+def forward_words(forward: Forward) -> str:
+    """Return a forwarded port as QEMU writes it, after ``hostfwd=`` and ``hostfwd_add``."""
     for address in (forward.host_address, forward.guest_address):
         if address is not None and not re.fullmatch(r"[0-9]+(\.[0-9]+){3}", address, re.ASCII):
             raise SpecError("nic.hostfwd", address, "QEMU forwards between IPv4 addresses only")

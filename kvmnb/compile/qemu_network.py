@@ -43,10 +43,15 @@ def spawns(spec: DomainSpec) -> frozenset[Spawned]:
     return frozenset(found)
 
 
+def card_name(index: int, nic: NIC) -> str:
+    """Return what QEMU calls a card, and its back."""
+    return nic.name or f"net{index}"
+
+
 def cards(spec: DomainSpec, layout: Layout) -> Iterator[Piece]:
     """Yield the options for all network cards of `spec`."""
     for index, (nic, mac) in enumerate(zip(spec.nics, layout.runtime.macs, strict=True)):
-        field, id = f"nics[{index}]", nic.name or f"net{index}"
+        field, id = f"nics[{index}]", card_name(index, nic)
         if nic.name is not None and not _well_formed(nic.name):
             reason = "QEMU's names start with a letter and hold letters, digits and '-._' only"
             raise SpecError("nic.name", nic.name, reason)

@@ -166,9 +166,9 @@ def test_a_step_back_that_fails_leaves_the_guest_as_it_was(original, monkeypatch
     files = {path.name for path in folder.state.iterdir()}
     load = copies.load
 
-    async def killed(speaker, state):
+    async def killed(speaker, state, **how):
         speaker.popen.kill()
-        await load(speaker, state)
+        await load(speaker, state, **how)
 
     monkeypatch.setattr(copies, "load", killed)
     with pytest.raises(Exception, match="original"):
@@ -207,6 +207,7 @@ def test_a_process_killed_at_any_moment_leaves_a_guest_that_runs(original, host,
         for name in list(host.guests):
             if name.startswith("original-"):
                 host.guests[name].destroy()
+    host.guests["original"].destroy()  # it may be another QEMU than the one that was started
 
 
 def settled(folder):

@@ -180,11 +180,11 @@ def test_a_copy_whose_qemu_is_killed_at_once_takes_the_others_along(original, mo
     before, load = folders(), copies.load
     killed: list[int] = []
 
-    async def load_and_kill(speaker, state):
+    async def load_and_kill(speaker, state, **how):
         if not killed:
             killed.append(speaker.info.pid)
             os.kill(speaker.info.pid, 9)
-        await load(speaker, state)
+        await load(speaker, state, **how)
 
     monkeypatch.setattr(copies, "load", load_and_kill)
     with pytest.raises(Exception, match="original-"):

@@ -117,8 +117,8 @@ def test_a_guest_that_ends_while_it_is_put_back_is_lost_and_so_is_the_other(orig
     original.checkpoint("one")
     load = copies.load
 
-    async def load_and_kill(speaker, state):
-        await load(speaker, state)
+    async def load_and_kill(speaker, state, **how):
+        await load(speaker, state, **how)
         os.kill(original.info.pid, signal.SIGKILL)
         await original._control.process.exited.wait()
 

@@ -19,6 +19,7 @@ from kvmnb.engines.qemu.copying import identity, ram, standstill
 from kvmnb.engines.qemu.copying import layers as disks
 from kvmnb.engines.qemu.copying.copyable import reason
 from kvmnb.engines.qemu.copying.exclusive import alone
+from kvmnb.engines.qemu.copying.merging import merge
 from kvmnb.engines.qemu.copying.migration import UNDER_WAY, carry_on, migrate, state_migration
 from kvmnb.errors import CommandError, HostError, ImageError, KvmnbError, StateError
 
@@ -104,35 +105,45 @@ async def capture(control: QemuControl) -> Captured:
 class Capturing:
     """A state that is about to be taken: its copies can be started, and wait for it.
 
+    Parameters
+    ----------
+    layers : of the disks, that are to be frozen
+    blanks : by the disk's index, the content of an empty layer on top of each
+
     Attributes
     ----------
     early : the state as far as its copies have to know it: memory and devices are to be filled
     """
 
-    def __init__(self, control: QemuControl, running: bool, copy: ram.Copy | None) -> None:
+    def __init__(
+        self,
+        control: QemuControl,
+        running: bool,
+        copy: ram.Copy | None,
+        layers: list[disks.Layer],
+        blanks: dict[int, bytes],
+    ) -> None:
         self._control, self._running, self._copy = control, running, copy
-        self._first_pass = asyncio.ensure_future(_to_thread(copy, "begin"))
-        self._actions: list[dict[str, Any]] = []
+        self._layers = layers
         self._finished = False
         self.early = Captured(
             ram=None if copy is None else copy.fd,
             devices=os.memfd_create("kvmnb-devices", os.MFD_CLOEXEC),
-            layers={},
-            blanks={},
+            # the names stay as they are: a layer is frozen by the next one coming on top
+            layers={layer.index: disks.chain(layer.path) for layer in layers},
+            blanks=blanks,
             folder=control.folder.state_dir,
             firmware=_firmware(control),
             running=running,
             time_s=0.0,
             pause_s=0.0,
         )
+        self._first_pass = asyncio.ensure_future(_to_thread(copy, "begin"))
+        self._next_layers = asyncio.ensure_future(self._make_layers())
 
-    async def prepare(self) -> None:
-        """Make the next layers of the disks."""
-        await disks.sweep(self._control)  # what one has left that was killed
-        taken = await disks.active(self._control)
-        self._actions, self.early.blanks = await disks.next_layers(self._control, taken)
-        # the names stay as they are: a layer is frozen by the next one coming on top
-        self.early.layers = {layer.index: disks.chain(layer.path) for layer in taken}
+    async def _make_layers(self) -> list[dict[str, Any]]:
+        await disks.sweep(self._control, self._layers)  # what one has left that was killed
+        return await disks.next_layers(self._control, self._layers, self.early.blanks)
 
     async def finish(self) -> Captured:
         """Take the state, and return it whole; the caller closes it."""
@@ -140,12 +151,13 @@ class Capturing:
         if self._running and control.info.spec.agent and control.agent.answered:
             await control.agent.attach()  # its copies are to find the line open
         await self._first_pass
+        freezes = await self._next_layers
         async with (
             state_migration(control, without_ram=copy is not None),
             _standing_still(control, self._running) as times,
         ):
-            if self._actions:
-                await control.qmp("transaction", {"actions": self._actions})
+            if freezes:
+                await control.qmp("transaction", {"actions": freezes})
             written = migrate(control, "migrate", state.devices)
             await asyncio.gather(written, _to_thread(copy, "refresh"))
             state.firmware = await asyncio.to_thread(_firmware, control)
@@ -161,13 +173,15 @@ class Capturing:
 
     async def close(self) -> None:
         """Let go of what was made for a state that was not taken."""
-        self._first_pass.cancel()
+        for work in (self._first_pass, self._next_layers):
+            work.cancel()
+        await asyncio.gather(self._first_pass, self._next_layers, return_exceptions=True)
         if self._copy is not None:
             await asyncio.to_thread(self._copy.close)
         if not self._finished:
             os.close(self.early.devices)
             with contextlib.suppress(KvmnbError, OSError):
-                await disks.sweep(self._control)
+                await disks.sweep(self._control, await disks.active(self._control))
 
 
 async def _to_thread(copy: ram.Copy | None, work: str) -> None:
@@ -195,10 +209,13 @@ async def capturing(control: QemuControl) -> AsyncIterator[Capturing]:
             pid = control.record.process.pid if control.record.process is not None else 0
             source = ram.of(pid, control.record.argv)
             taking: Capturing | None = None
+            copy: ram.Copy | None = None
             try:
+                await merge(control)
+                layers = await disks.active(control)
+                blanks = {layer.index: await disks.blank(layer) for layer in layers}
                 copy = None if source is None else ram.Copy(source)
-                taking = Capturing(control, state == "running", copy)
-                await taking.prepare()
+                taking = Capturing(control, state == "running", copy, layers, blanks)
                 yield taking
             except CommandError as error:
                 raise StateError(name, "not copied", f"QEMU refused: {error}") from error
@@ -209,6 +226,8 @@ async def capturing(control: QemuControl) -> AsyncIterator[Capturing]:
             finally:
                 if taking is not None:
                     await asyncio.shield(asyncio.ensure_future(taking.close()))
+                elif copy is not None:
+                    copy.close()
                 if source is not None:
                     os.close(source)
 

@@ -75,8 +75,16 @@ def as_copy(plan: Plan, state: Captured, memory: int | None, *, shared: bool) ->
     )
 
 
-async def load(speaker: Speaker, state: Captured) -> None:
-    """Let a QEMU that waits for a state read it; its processors stand still afterwards."""
+async def load(speaker: Speaker, state: Captured, *, announce: bool = True) -> None:
+    """Let a QEMU that waits for a state read it; its processors stand still afterwards.
+
+    Parameters
+    ----------
+    announce : whether its cards are to tell the network where they are now; those of a copy have
+        their parent's addresses until it is told its own
+    """
+    if not announce:
+        await speaker.qmp("migrate-set-parameters", {"announce-rounds": 0})
     # a description of its own: each reader has its own place in the file
     fd = os.open(f"/proc/self/fd/{state.devices}", os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -215,7 +223,7 @@ def backed(argv: Sequence[str]) -> bool:
 
 
 async def _bring_up(control: QemuControl, state: Captured, parent: QemuControl) -> None:
-    await load(control, state)
+    await load(control, state, announce=False)
     if state.running:
         await identity.attach(control)
         await control.qmp("cont")

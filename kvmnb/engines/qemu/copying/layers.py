@@ -13,6 +13,7 @@ import errno
 import os
 import re
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +24,24 @@ from kvmnb.errors import CommandError, StateError
 if TYPE_CHECKING:
     from kvmnb.engines.qemu.control import QemuControl
 
-__all__ = ["Layer", "active", "chain", "is_layer", "link", "name", "next_layers", "sweep"]
+__all__ = [
+    "Layer",
+    "active",
+    "blank",
+    "chain",
+    "is_layer",
+    "link",
+    "name",
+    "next_layers",
+    "nodes",
+    "sweep",
+]
 
 _LAYER = re.compile(r"disk\d+-[0-9a-f]{8}\.qcow2")
 _QDEV = re.compile(r"/machine/peripheral/disk(\d+)(/|$)")
+
+_blanks: dict[tuple[int, int], bytes] = {}
+"""Empty layers by the disk's size and the length of the name of what is under them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +79,7 @@ async def active(control: QemuControl) -> list[Layer]:
     ------
     StateError   one of those disks was not found, as after it was unplugged
     """
-    # a node whose backing file was given apart shows no path of its own, but its file's node does
-    nodes = await control.qmp("query-named-block-nodes", {"flat": True})
-    files = {node["node-name"]: str(node["file"]) for node in nodes}
+    paths = await _paths(control)
     found = []
     for block in await control.qmp("query-block"):
         matched = _QDEV.search(str(block.get("qdev", "")))
@@ -74,7 +87,7 @@ async def active(control: QemuControl) -> list[Layer]:
         if matched is None or inserted is None or inserted.get("ro"):
             continue
         node = str(inserted["node-name"])
-        path = files.get(f"{node}-file", "")
+        path = paths.get(node, "")
         if _in_state_folder(path, control.folder.state_dir):
             path = f"{control.folder.state_dir}/{os.path.basename(path)}"
             size = int(inserted["image"]["virtual-size"])
@@ -84,6 +97,24 @@ async def active(control: QemuControl) -> list[Layer]:
         names = ", ".join(f"disk{index}" for index in sorted(missing))
         raise StateError(control.name, "not to be copied", f"{names} is not in its place any more")
     return sorted(found, key=lambda layer: layer.index)
+
+
+async def nodes(control: QemuControl) -> dict[str, str]:
+    """Return what QEMU calls the node of each file that it has open, by the file's name."""
+    paths = await _paths(control)
+    return {os.path.basename(path): node for node, path in paths.items()}
+
+
+async def _paths(control: QemuControl) -> dict[str, str]:
+    """Return the path of each block node's file."""
+    found = await control.qmp("query-named-block-nodes", {"flat": True})
+    files = {node["node-name"]: str(node["file"]) for node in found}
+    # a node whose backing file was given apart shows no path of its own, but its file's node does
+    return {
+        node["node-name"]: files.get(f"{node['node-name']}-file", files[node["node-name"]])
+        for node in found
+        if node["drv"] != "file"
+    }
 
 
 def _in_state_folder(path: str, folder: str) -> bool:
@@ -135,13 +166,17 @@ def link(source: str, target: str) -> None:
         os.replace(part, target)
 
 
-async def sweep(control: QemuControl) -> None:
+async def sweep(control: QemuControl, layers: list[Layer]) -> None:
     """Remove layers that no disk of the guest came to stand on: what was not, or never, finished.
 
     The caller is the only one who makes layers for it now.
+
+    Parameters
+    ----------
+    layers : those that are `active` now
     """
     state = Path(control.folder.state_dir)
-    for layer in await active(control):
+    for layer in layers:
         needed = chain(layer.path)
         found = [path for path in state.glob(f"disk{layer.index}-*.qcow2") if is_layer(path.name)]
         for path in found:
@@ -153,39 +188,62 @@ async def sweep(control: QemuControl) -> None:
             path.unlink(missing_ok=True)
 
 
+async def blank(layer: Layer) -> bytes:
+    """Return the content of an empty layer on top of this one.
+
+    Two of disks of one size differ in the name of what they stand on alone, so that qemu-img
+    makes one for each size.
+    """
+    below = os.path.basename(layer.path)
+    stand_in = "x" * len(below)
+    shape = (layer.size_bytes, len(below))
+    if shape not in _blanks:
+        from kvmnb.images.qemu_img.making import create_layer
+
+        with tempfile.TemporaryDirectory(prefix="kvmnb-") as folder:
+            path = Path(folder, "blank.qcow2")
+            await create_layer(path, stand_in, layer.size_bytes)
+            _blanks[shape] = path.read_bytes()
+    return _blanks[shape].replace(stand_in.encode(), below.encode(), 1)
+
+
 async def next_layers(
-    control: QemuControl, layers: list[Layer]
-) -> tuple[list[dict[str, Any]], dict[int, bytes]]:
+    control: QemuControl, layers: list[Layer], blanks: dict[int, bytes]
+) -> list[dict[str, Any]]:
     """Make the next layer of each disk and show it to QEMU.
+
+    Parameters
+    ----------
+    blanks : by the disk's index, what is to be in it
 
     Returns
     -------
-    actions of QMP's ``transaction``, which freeze the present layers all at once; and, by the
-    disk's index, the content of a new layer on each of those
+    actions of QMP's ``transaction``, which freeze the present layers all at once
     """
-    from kvmnb.images.qemu_img.making import create_layer
-
-    actions, blanks = [], dict[int, bytes]()
+    actions = []
     for layer in layers:
         path = Path(f"{control.folder.state_dir}/{name(layer.index)}")
-        # what is under it is not opened: the guest is writing it
-        await create_layer(path, os.path.basename(layer.path), layer.size_bytes)
-        blanks[layer.index] = path.read_bytes()
+        with open(path, "xb", opener=_private) as file:
+            file.write(blanks[layer.index])
         options = _options(control.info.command, layer.index)
-        file = {**options, "driver": "file", "filename": str(path)}
+        opened = {**options, "driver": "file", "filename": str(path)}
         await control.qmp(
             "blockdev-add",
             {
                 **options,
                 "driver": "qcow2",
                 "node-name": path.stem,
-                "file": {**file, "node-name": f"{path.stem}-file"},
+                "file": {**opened, "node-name": f"{path.stem}-file"},
                 "backing": None,
             },
         )
         data = {"node": layer.node, "overlay": path.stem}
         actions.append({"type": "blockdev-snapshot", "data": data})
-    return actions, blanks
+    return actions
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def _options(argv: tuple[str, ...], index: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from kvmnb.engines.base import Event
 from kvmnb.engines.qemu import disks, process
 from kvmnb.engines.qemu import record as records
-from kvmnb.engines.qemu.copying import checkpoints, copies, identity, layers, standstill
+from kvmnb.engines.qemu.copying import checkpoints, copies, doors, identity, layers, standstill
 from kvmnb.engines.qemu.copying.exclusive import alone
 from kvmnb.engines.qemu.copying.replacement import Replacement
 from kvmnb.engines.qemu.folders import GuestFolder
@@ -98,7 +98,7 @@ def _plan(
     runtime = dataclasses.replace(plan.runtime, macs=control.info.macs)
     plan = dataclasses.replace(plan, runtime=runtime, new_disks=())
     memory = copies.memory_for(state, spec, argv)
-    return copies.as_copy(plan, state, memory, shared=True), memory
+    return doors.shut(copies.as_copy(plan, state, memory, shared=True)), memory
 
 
 async def _replace(
@@ -162,9 +162,12 @@ async def _take_over(
             await control.refresh()
         finally:
             control.standing_still = False
-    standstill.leave(control.folder)
-    checkpoints.set_current(control.folder, id)
-    await asyncio.to_thread(_remove_old_layers, control.folder, plan)
+    try:
+        await doors.open_again(control)
+    finally:
+        standstill.leave(control.folder)
+        checkpoints.set_current(control.folder, id)
+        await asyncio.to_thread(_remove_old_layers, control.folder, plan)
 
 
 def _remove_new_layers(plan: Plan) -> None:

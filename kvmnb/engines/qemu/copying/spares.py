@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from kvmnb.engines.qemu import commands, disks, leases, process
 from kvmnb.engines.qemu import record as records
 from kvmnb.engines.qemu.agent import Agent, AgentClosed
-from kvmnb.engines.qemu.copying import copies, identity
+from kvmnb.engines.qemu.copying import copies, doors, identity
 from kvmnb.engines.qemu.copying.replacement import Replacement
 from kvmnb.engines.qemu.copying.warm import Warm
 from kvmnb.engines.qemu.folders import GuestFolder
@@ -122,7 +122,7 @@ class Spares:
             leases.ensure_reaper(engine.roots)
             directory = os.open(folder.state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             await disks.prepare(warm.plan, [])
-            plan = _renamable(warm.plan, directory)
+            plan = doors.shut(_renamable(warm.plan, directory))
             popen = process.spawn(plan.argv, folder, inherited=plan.inherited)
             started = Process.of(popen.pid) or Process(popen.pid, 0)
             other = Replacement(spec.name, folder, started, popen)
@@ -203,6 +203,7 @@ async def _wake(spare: _Spare, control: QemuControl) -> bool:
     parent, before = spare.origin
     try:
         await control.monitor.connect()
+        await doors.open_again(control)
         await control.qmp("cont")
         await control.refresh()
         await identity.settle(control, parent=parent, before=before)

@@ -18,6 +18,7 @@ import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from kvmnb.engines.qemu import record as records
 from kvmnb.engines.qemu.copying import drafts
@@ -35,6 +36,18 @@ MONITORS = ("qmp-shared.sock", "qmp.sock")
 """A dead process holds neither; a living one may hold the second."""
 
 ANSWER_S = 5.0
+
+Order = tuple[str, dict[str, Any]]
+"""A command of QMP and its arguments."""
+
+_OFF = {"capability": "x-ignore-shared", "state": False}
+
+GOES_ON: list[Order] = [
+    ("migrate_cancel", {}),
+    ("query-migrate", {}),
+    ("cont", {}),
+    ("migrate-set-capabilities", {"capabilities": [_OFF]}),
+]
 
 
 def enter(
@@ -79,11 +92,15 @@ def recover(folder: GuestFolder) -> None:
     stopped_by = Process.parse(worker)
     if stopped_by is not None and stopped_by.alive:
         return
-    stands_still = then == GO_ON
+    stands_still, replaced = then == GO_ON, False
     if other.startswith(NEXT) and "/" not in other:
-        stands_still &= _settle(folder, folder.run / other, Process.parse(old))
+        replaced = _settle(folder, folder.run / other, Process.parse(old))
+        stands_still &= replaced
+    orders = _opened(folder) if replaced else []
     if stands_still:
-        _wake(folder)
+        orders += GOES_ON
+    if orders:
+        _tell(folder, orders)
     mark.unlink(missing_ok=True)
 
 
@@ -100,13 +117,22 @@ def _settle(folder: GuestFolder, run: Path, old: Process | None) -> bool:
     return False  # the first one never stood still
 
 
-def _wake(folder: GuestFolder) -> None:
-    """Let the guest go on; while its state is being written, QEMU refuses for an instant."""
+def _opened(folder: GuestFolder) -> list[Order]:
+    """Return what opens the ports of a guest that has got another QEMU."""
+    from kvmnb.engines.qemu.copying import doors
+
+    found = records.read(folder)
+    lines = () if found is None else doors.lines(found.spec)
+    return [("human-monitor-command", {"command-line": line}) for line in lines]
+
+
+def _tell(folder: GuestFolder, orders: list[Order]) -> None:
+    """Give the guest's QEMU orders; while its state is being written, it refuses for an instant."""
     until_s = time.monotonic() + ANSWER_S
     while time.monotonic() < until_s:
         for name in MONITORS:
             with contextlib.suppress(OSError, ValueError):
-                if _cont(str(folder.run / name)):
+                if _told(str(folder.run / name), orders):
                     return
         time.sleep(0.05)
 
@@ -120,21 +146,14 @@ def _end(processes: Iterable[Process]) -> None:
             os.close(fd)
 
 
-def _cont(path: str) -> bool:
-    """Tell QEMU to go on; return whether it said that it does."""
-    off = {"capability": "x-ignore-shared", "state": False}
+def _told(path: str, orders: list[Order]) -> bool:
+    """Give QEMU orders; return whether it follows."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(ANSWER_S)
         line.connect(path)
         with line.makefile("rwb") as stream:
             stream.readline()  # the greeting
-            for command, arguments in (
-                ("qmp_capabilities", {}),
-                ("migrate_cancel", {}),
-                ("query-migrate", {}),
-                ("cont", {}),
-                ("migrate-set-capabilities", {"capabilities": [off]}),
-            ):
+            for command, arguments in (("qmp_capabilities", {}), *orders):
                 words = {"execute": command, "arguments": arguments, "id": command}
                 stream.write(json.dumps(words).encode() + b"\n")
                 stream.flush()

@@ -249,12 +249,12 @@ class Warm:
     async def _restore(self, control: QemuControl) -> None:
         await self._engine.listening(control, self.plan)
         await self.filled
-        await copies.load(control, self.state)
+        parent, before = self.origin
+        await copies.load(control, self.state, announce=parent is None)
         await identity.attach(control)
         await control.qmp("cont")
         await control.refresh()
         control.reseeds = self.reseeds
-        parent, before = self.origin
         await identity.settle(control, parent=parent, before=before)
 
     async def close(self, *, discard: str = "") -> None:
