@@ -7,7 +7,7 @@ import contextlib
 import shlex
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kvmnb.engines.base import (
@@ -97,6 +97,8 @@ class QemuControl:
         """How far its clock has fallen behind by that, in seconds."""
         self.reseeds: bool | None = None
         """Whether its kernel reseeds by itself when it is copied; ``None`` until it was asked."""
+        self.first_resumed: Callable[[], Awaitable[None]] | None = None
+        """What is to be done once a guest that was copied while it was paused goes on."""
         self._balloon_moved_s = 0.0
         self.process = process.QemuProcess(record.process, popen, self._on_exit)
 
@@ -335,6 +337,9 @@ class QemuControl:
     async def resume(self) -> None:
         await self.change("resume", "cont", {}, hmp="cont", virsh=self.virsh("resume"))
         self._state = "running"
+        first, self.first_resumed = self.first_resumed, None
+        if first is not None:
+            await first()
 
     async def reset(self) -> None:
         await self.change(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kvmnb import VM, Guest, Host
 from tests.engines.qemu.kernels import Kernel
+from tests.engines.qemu.namespaces import inside
 
 
 @pytest.fixture
@@ -35,3 +38,9 @@ def original(warm_vm: VM) -> Iterator[Guest]:
     """A guest to copy, to put back and to break."""
     with warm_vm.start(warm=True) as guest:
         yield guest
+
+
+@pytest.fixture
+def namespace(tmp_path: Path) -> Callable[[str, str], Any]:
+    """Run Python in a network namespace of its own; see `namespaces.inside`."""
+    return inside(tmp_path)

@@ -64,6 +64,17 @@ def test_each_copy_has_a_uuid_an_address_random_numbers_and_the_right_time_of_it
             guest.destroy()
 
 
+def test_the_copy_of_a_paused_guest_hears_who_it_is_when_it_goes_on(original):
+    original.suspend()
+    (copy,) = original.fork()
+    with copy:
+        assert (original.state, copy.state) == ("paused", "paused")
+        copy.resume()
+        told = copy.run("cat /sys/class/net/eth0/address", check=True).stdout.strip()
+        assert told == copy.info.macs[0]
+    original.resume()
+
+
 def test_the_network_of_a_copy_works(original):
     (copy,) = original.fork()
     with copy:

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import functools
-import json
-import os
-import shutil
 import socket
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +12,7 @@ import pytest
 from kvmnb.spec.netbacks import Dgram, Socket, Stream
 from kvmnb.spec.network import NIC
 from tests.engines.qemu.kernels import until
+from tests.engines.qemu.namespaces import ETC
 
 
 def free_port() -> int:
@@ -70,40 +65,6 @@ def test_two_guests_ping_each_other_over_every_kind_of_socket(host, launch, tmp_
 
     for card in range(len(backs)):
         until(functools.partial(reached, card))
-
-
-@pytest.fixture
-def namespace(tmp_path):
-    """Run Python in a network namespace and a mount namespace of its own; return what it printed.
-
-    There it is root, so that taps and bridges can be made, and nobody else sees them.
-    """
-    if os.geteuid() != 0:
-        pytest.skip("making taps and bridges needs root")
-    for tool in ("unshare", "ip"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"there is no {tool} here")
-    if subprocess.run(["unshare", "-nm", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("no right to make namespaces here")
-    if not os.path.exists("/dev/net/tun"):
-        pytest.skip("the kernel has no tun device")
-
-    def run(setup: str, code: str) -> Any:
-        script = tmp_path / "inside.py"
-        head = "import json, os, subprocess\nfrom kvmnb import Host\nhost = Host()\n"
-        script.write_text(head + textwrap.dedent(code))
-        line = f"set -e; {setup}; exec {sys.executable} {script}"
-        done = subprocess.run(
-            ["unshare", "-nm", "sh", "-c", line],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
-    return run
 
 
 def test_a_tap_that_was_made_beforehand_is_joined_and_its_scripts_run(namespace, tmp_path):
@@ -161,13 +122,6 @@ def test_a_tap_in_use_and_a_script_that_fails_are_told(namespace):
         """,
     )
     assert causes == ["the tap tap0 is in use by another process", "the script /bin/false failed"]
-
-
-ETC = (
-    "mkdir {place}/etc; mount -t tmpfs kvmnb {place}/etc; cp -a /etc/. {place}/etc;"
-    " mkdir -p {place}/etc/qemu; mount --bind {place}/etc /etc"
-)
-"""A copy of /etc that ends with the namespace: the helper reads its rules there alone."""
 
 
 def test_a_bridge_is_joined_by_the_helper_once_it_is_allowed(namespace, tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import os
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -224,8 +225,14 @@ def backed(argv: Sequence[str]) -> bool:
 
 async def _bring_up(control: QemuControl, state: Captured, parent: QemuControl) -> None:
     await load(control, state, announce=False)
-    if state.running:
-        await identity.attach(control)
-        await control.qmp("cont")
-        await control.refresh()
-        await identity.settle(control, parent=parent.info.name, before=parent.info.macs)
+    await identity.plug(control, up=False)
+    who = functools.partial(
+        identity.settle, control, parent=parent.info.name, before=parent.info.macs
+    )
+    if not state.running:
+        control.first_resumed = who
+        return
+    await identity.attach(control)
+    await control.qmp("cont")
+    await control.refresh()
+    await who()

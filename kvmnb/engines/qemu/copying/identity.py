@@ -23,7 +23,7 @@ from kvmnb.spec.charbacks import Null
 from kvmnb.spec.chardev import Private
 from kvmnb.spec.domain import DomainSpec
 from kvmnb.spec.graphics import VNC
-from kvmnb.spec.network import User
+from kvmnb.spec.network import NIC, User
 
 if TYPE_CHECKING:
     from kvmnb.engines.qemu.control import QemuControl
@@ -62,7 +62,8 @@ readdress() {
 }
 for pair; do
   old=${pair%=*} new=${pair#*=}
-  readdress "$old" "$new" || (
+  readdress "$old" "$new" && continue
+  (
     # it was copied before it had found its cards
     tries=150
     until readdress "$old" "$new" || [ $((tries -= 1)) -lt 0 ]; do sleep 0.2; done
@@ -83,19 +84,37 @@ fcntl.ioctl(f,0x5207)' "$seed"
 ioctl(F,0x40085203,pack("ii",8*length($s),length($s)).$s);ioctl(F,0x5207,0)' "$seed"
   fi
 fi
-if [ "$renew" = 1 ]; then
-  pkill -USR2 udhcpc && sleep 0.1; pkill -USR1 udhcpc
-  for card in /sys/class/net/*; do
-    card=${card##*/}
-    [ "$card" = lo ] && continue
-    networkctl renew "$card" 2>/dev/null || nmcli device reapply "$card" 2>/dev/null ||
-      dhclient "$card" 2>/dev/null
+[ -n "$renew" ] && for card in /sys/class/net/*; do
+  address=-
+  read -r address <"$card/address"
+  case ",$renew," in *",$address,"*) ;; *) continue ;; esac
+  card=${card##*/}
+  for pid in $(pidof udhcpc); do
+    words=/tmp/kvmnb-udhcpc.$$
+    tr '\\0' '\\n' <"/proc/$pid/cmdline" >"$words"
+    grep -qx "$card" "$words" || continue
+    # killed outright, since it would give the parent's address back; begun anew, since it calls
+    # itself by the address that its card had in the beginning, once the card is plugged in
+    kill -9 "$pid"
+    ip -4 address flush dev "$card"
+    (
+      until [ "$(cat "/sys/class/net/$card/carrier")" = 1 ]; do sleep 0.05; done
+      tr '\\n' '\\0' <"$words" | xargs -0 env
+      rm -f "$words"
+    ) >/dev/null 2>&1 </dev/null &
   done
-fi
+  (
+    networkctl reconfigure "$card" || nmcli device reapply "$card" || {
+      pidof dhclient && kill -9 $(pidof dhclient) && ip -4 address flush dev "$card" &&
+        dhclient "$card"
+    }
+  ) >/dev/null 2>&1 </dev/null &
+done
 true
 """
-"""For the guest's /bin/sh, BusyBox's too. Its arguments: the parent's name, the copy's, whether
-addresses are to be asked for anew, 64 hexadecimal digits, pairs ``OLD=NEW`` of MAC addresses."""
+"""For the guest's /bin/sh, BusyBox's too. Its arguments: the parent's name, the copy's, which of
+the new MAC addresses are to ask for a network address anew (with commas between them), 64
+hexadecimal digits, pairs ``OLD=NEW`` of MAC addresses."""
 
 
 def copied_spec(spec: DomainSpec, name: str) -> DomainSpec:
@@ -141,6 +160,23 @@ def _free_port(protocol: str, address: str) -> int:
         return port
 
 
+def shared_cards(spec: DomainSpec) -> tuple[str, ...]:
+    """Return what QEMU calls the cards that a guest has on a network with others."""
+    from kvmnb.compile.qemu_network import card_name
+
+    return tuple(card_name(index, nic) for index, nic in enumerate(spec.nics) if _shared(nic))
+
+
+def _shared(nic: NIC) -> bool:
+    return nic.back is not None and not isinstance(nic.back, User)
+
+
+async def plug(control: QemuControl, *, up: bool) -> None:
+    """Plug in the cards on networks with others, or pull the plugs."""
+    for name in shared_cards(control.info.spec):
+        await control.qmp("set_link", {"name": name, "up": up})
+
+
 async def attach(control: QemuControl) -> None:
     """Open the agent's line of a guest that is about to go on."""
     if control.info.spec.agent:
@@ -155,7 +191,8 @@ async def settle(
 
     Parameters
     ----------
-    parent : the name of the guest that it is a copy of; ``None`` if it is the same guest
+    parent : the name of the guest that it is a copy of, whose cards are pulled out; ``None`` if
+        it is the same guest
     before : the MAC addresses that its cards have until now
 
     Raises
@@ -171,7 +208,9 @@ async def settle(
                 # the guest has processors enough to do both at once
                 told = await _introduce(control, parent, before)
                 await set_clock(control)
-                await control.inside.in_guest(told)
+                done: Completed = await control.inside.in_guest(told)
+                if done.returncode == 0:
+                    await plug(control, up=True)
                 return
             await set_clock(control)
             if not await reseeds(control):
@@ -251,8 +290,8 @@ async def _introduce(
     """Begin to tell a copy who it is; return what ends when it has heard."""
     spec, after = control.info.spec, control.info.macs
     pairs = [f"{old}={new}" for old, new in zip(before, after, strict=False) if old != new]
-    shared = any(nic.back is not None and not isinstance(nic.back, User) for nic in spec.nics)
-    renew = "1" if pairs and shared else "0"
+    cards = zip(spec.nics, before, after, strict=False)
+    renew = ",".join(new for nic, old, new in cards if _shared(nic) and old != new)
     words = ("/bin/sh", "-c", SCRIPT, "sh", parent, spec.name, renew, secrets.token_hex(32), *pairs)
     begun = await control.inside.in_guest(commands.execute(control.agent, words, None))
     told: asyncio.Task[Completed] = begun[1]

@@ -251,6 +251,8 @@ class Warm:
         await self.filled
         parent, before = self.origin
         await copies.load(control, self.state, announce=parent is None)
+        if parent is not None:
+            await identity.plug(control, up=False)
         await identity.attach(control)
         await control.qmp("cont")
         await control.refresh()
