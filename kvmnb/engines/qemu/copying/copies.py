@@ -231,6 +231,7 @@ async def _bring_up(control: QemuControl, state: Captured, parent: QemuControl) 
     )
     if not state.running:
         control.first_resumed = who
+        await control.refresh()
         return
     await identity.attach(control)
     await control.qmp("cont")
