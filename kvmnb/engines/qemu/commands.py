@@ -21,8 +21,8 @@ CHUNK = 256 << 10
 """Bytes of a file in one message: large enough to hide the round trip, small beside the
 agent's memory in a guest of 128 MiB."""
 
-POLL_SHARE, POLL_LIMIT_S = 0.15, 0.1
-"""The agent has no event for a command's end. Each look comes after a further 15 % of the
+POLL_SHARE, POLL_LIMIT_S = 0.06, 0.1
+"""The agent has no event for a command's end. Each look comes after a further 6 % of the
 time so far, so that waiting adds a share of the command's own time and never a fixed delay."""
 
 

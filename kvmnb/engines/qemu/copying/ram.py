@@ -11,10 +11,11 @@ import itertools
 import mmap
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
 from kvmnb.engines.qemu.sparse import extents
+from kvmnb.engines.qemu.threads import in_two_threads
 
 __all__ = ["Copy", "create", "load", "of", "save", "seal"]
 
@@ -26,13 +27,17 @@ LINKS = (f"/memfd:{NAME} ", "/memfd:memory-backend-memfd ")
 POPULATE_READ = 22
 """MADV_POPULATE_READ of madvise(2), which Python's mmap has no name for yet."""
 
-STEP = 8 << 20
+STEP = 4 << 20
 """Bytes that are read at once: a copy can be called off between two of them."""
 
 PAGE, PIECE = 4096, 256 << 10
 ZEROES = bytes(PIECE)
 
-SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+
+FUTURE_WRITE = 0x10
+"""F_SEAL_FUTURE_WRITE of linux/fcntl.h (Linux ≥ 5.1), for which Python has no name. F_SEAL_WRITE
+looks at each page for those who still write to it; here nobody does."""
 
 
 def create(size_bytes: int) -> int:
@@ -62,8 +67,14 @@ def of(pid: int, argv: Sequence[str]) -> int | None:
 
 
 def seal(fd: int) -> None:
-    """Freeze a file in memory: nobody can change it any more, whoever has it open."""
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
+    """Freeze a file in memory: nobody can change it any more, whoever has it open.
+
+    Nobody has it mapped for writing.
+    """
+    try:
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS | FUTURE_WRITE)
+    except OSError:
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS | fcntl.F_SEAL_WRITE)
 
 
 class Copy:
@@ -85,29 +96,34 @@ class Copy:
         """Copy what holds data now: the kernel makes new pages quicker than faults would."""
         with self._busy:
             self._seen = list(extents(self._source))
-            for begin, end in self._seen:
-                os.lseek(self.fd, begin, os.SEEK_SET)
-                for at in range(begin, end, STEP):
-                    if self._is_called_off():
-                        return
-                    _send(self.fd, self._source, at, min(at + STEP, end))
-                with contextlib.suppress(OSError):  # before Linux 5.14 they are mapped later
-                    self._map.madvise(POPULATE_READ, begin, end - begin)
+            in_two_threads(_pieces(self._seen), lambda: self._make)
 
     def refresh(self) -> None:
         """Copy all that holds data, or held some at the beginning, unless it is closed."""
         with self._busy:
-            found = list(extents(self._source))
-            with memoryview(self._map) as view:
-                for begin, end in _union(found, self._seen):
-                    for at in range(begin, end, STEP):
-                        if self._is_called_off():
-                            return
-                        with view[at : min(at + STEP, end)] as piece:
-                            _read(self._source, piece, at)
+            found = _union(list(extents(self._source)), self._seen)
+            in_two_threads(_pieces(found), lambda: self._update)
 
-    def _is_called_off(self) -> bool:
-        return self._called_off
+    def _make(self, piece: tuple[int, int]) -> None:
+        if self._called_off:
+            return
+        begin, end = piece
+        # a description of its own: each thread has its own place in the file
+        target = os.open(f"/proc/self/fd/{self.fd}", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.lseek(target, begin, os.SEEK_SET)
+            _send(target, self._source, begin, end)
+        finally:
+            os.close(target)
+        with contextlib.suppress(OSError):  # before Linux 5.14 they are mapped later
+            self._map.madvise(POPULATE_READ, begin, end - begin)
+
+    def _update(self, piece: tuple[int, int]) -> None:
+        if self._called_off:
+            return
+        begin, end = piece
+        with memoryview(self._map) as view, view[begin:end] as part:
+            _read(self._source, part, begin)
 
     def freeze(self) -> int:
         """Return the copy's descriptor, frozen; the caller closes it."""
@@ -130,6 +146,11 @@ class Copy:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _pieces(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Cut ranges into pieces of at most `STEP` bytes."""
+    return [(at, min(at + STEP, end)) for begin, end in ranges for at in range(begin, end, STEP)]
 
 
 def _union(*lists: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:

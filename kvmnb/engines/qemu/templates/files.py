@@ -9,6 +9,7 @@ that cannot be read, would end the process by SIGBUS.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import stat
 import zlib
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kvmnb.engines.qemu.sparse import extents
+from kvmnb.engines.qemu.threads import in_two_threads
 from kvmnb.errors import EngineError, HostError
 
 __all__ = ["DamagedError", "File", "copy", "failure", "inspect", "measure", "opened", "plain"]
@@ -122,14 +124,14 @@ def measure(fd: int) -> File:
     batches = list(_batches(runs))
     checksums = [0] * len(batches)
 
-    def work(index: int, buffer: memoryview) -> None:
+    def work(buffer: memoryview, index: int) -> None:
         for start, length in batches[index]:
             part = buffer[:length]
             if os.preadv(fd, [part], start) != length:
                 raise OSError(errno.EIO, "the file changes while it is read")
             checksums[index] = zlib.crc32(part, checksums[index])
 
-    _in_two_threads(work, range(len(batches)))
+    in_two_threads(range(len(batches)), lambda: functools.partial(work, _buffer()))
     return File(size_bytes=size, runs=runs, checksums=tuple(checksums))
 
 
@@ -173,7 +175,7 @@ def copy(name: str, fd: int, known: File, target: int) -> None:
 def _pass(name: str, fd: int, known: File, take: Callable[[memoryview, int], None]) -> None:
     batches = list(_batches(known.runs))
 
-    def work(index: int, buffer: memoryview) -> None:
+    def work(buffer: memoryview, index: int) -> None:
         checksum = 0
         for start, length in batches[index]:
             part = buffer[:length]
@@ -189,7 +191,7 @@ def _pass(name: str, fd: int, known: File, take: Callable[[memoryview, int], Non
             raise DamagedError(name, f"it had {known.size_bytes} bytes")
         if len(batches) != len(known.checksums):
             raise DamagedError(name, "its manifest contradicts itself")
-        _in_two_threads(work, range(len(batches)))
+        in_two_threads(range(len(batches)), lambda: functools.partial(work, _buffer()))
         for start, length in _outside(_runs(fd), known.runs):
             # a file system may turn a hole into zeros, or zeros into a hole: both read the same
             _demand_zeros(name, fd, start, length)
@@ -242,36 +244,5 @@ def _batches(runs: Iterable[Run]) -> Iterator[list[Run]]:
         yield batch
 
 
-def _in_two_threads(work: Callable[[int, memoryview], None], jobs: range) -> None:
-    """Do all `jobs` here and in one thread more, each with a buffer, and raise the first error.
-
-    Reading, writing and CRC-32 let go of the interpreter; beyond two threads memory is the limit.
-    """
-    turns = iter(jobs)
-    errors: list[BaseException] = []
-
-    def each() -> None:
-        buffer = memoryview(bytearray(BATCH))
-        try:
-            for job in turns:
-                if errors:
-                    return
-                work(job, buffer)
-        except BaseException as error:
-            errors.append(error)
-
-    if len(jobs) > 1:
-        import threading
-
-        helper = threading.Thread(target=each, name="kvmnb-template")
-        helper.start()
-        each()
-        while helper.is_alive():  # its descriptors must not be closed under it, come what may
-            try:
-                helper.join()
-            except BaseException as error:
-                errors.append(error)
-    elif jobs:
-        each()
-    if errors:
-        raise errors[0]
+def _buffer() -> memoryview:
+    return memoryview(bytearray(BATCH))
