@@ -7,7 +7,7 @@ import statistics
 import time
 from pathlib import Path
 
-from benchmarks._guests import cold_s, vm, with_touched
+from benchmarks._guests import start_s, vm, with_touched
 from benchmarks._ratio import Figures, in_turn
 from kvmnb import Guest
 
@@ -51,7 +51,7 @@ def main() -> None:
     with with_touched(vm()) as guest:
         guest.checkpoint("there")
         cold, take, back = in_turn(
-            lambda: cold_s(machine),
+            lambda: start_s(machine),
             lambda: taken(guest),
             lambda: put_back(guest),
             rounds=ROUNDS,

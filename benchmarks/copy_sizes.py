@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks._guests import answered, cold_s, vm, with_touched
+from benchmarks._guests import answered, start_s, vm, with_touched
 from benchmarks._ratio import Figures
 
 SIZES_MIB = (128, 512, 2048)
@@ -20,7 +20,7 @@ ROUNDS = 9
 def measured(memory_mib: int) -> dict[str, list[float]]:
     """Return the seconds that each takes, until the guest has answered."""
     machine = vm(memory_mib, f"size-{memory_mib}")
-    found: dict[str, list[float]] = {"cold start": [cold_s(machine) for _ in range(3)]}
+    found: dict[str, list[float]] = {"cold start": [start_s(machine) for _ in range(3)]}
     with_touched(machine).destroy()
 
     def note(what: str, begun: float) -> float:

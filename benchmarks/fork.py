@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 
-from benchmarks._guests import answered, cold_s, vm, with_touched
+from benchmarks._guests import answered, start_s, vm, with_touched
 from benchmarks._ratio import Figures, in_turn
 from kvmnb import Guest
 
@@ -37,7 +37,7 @@ def main() -> None:
     machine = vm(name="cold")
     with small, large:
         cold, one, lab, still, big, big_still = in_turn(
-            lambda: cold_s(machine),
+            lambda: start_s(machine),
             lambda: forked(small, 1),
             lambda: forked(small, LAB),
             lambda: stood_still(small),

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import time
-
+from benchmarks._guests import start_s, vm
 from benchmarks._ratio import Figures, in_turn
 from kvmnb import VM, Host, portal
 
 ROUNDS = 9
 
 
-def answered(vm: VM, *, warm: bool) -> float:
-    """Return how long it takes from nothing to a command's answer; the end is left out."""
-    begun = time.perf_counter()
-    guest = vm.start(warm=warm)
-    guest.run("true", check=True)
-    took = time.perf_counter() - begun
-    guest.destroy()
-    return took
-
-
-def from_spare(vm: VM) -> float:
-    """Return the same of a guest that stands ready."""
-    spares = vm.host.engine.spares
-    took = answered(vm, warm=True)
+def from_spare(machine: VM) -> float:
+    """Return how long a start takes from a guest that stands ready."""
+    spares = machine.host.engine.spares
+    took = start_s(machine, warm=True)
     portal.run(spares.settled())  # the next one is made meanwhile, as it is while a guest is used
     return took
 
 
 def main() -> None:
     """Take both figures in the same rounds."""
-    host, ready = Host(), Host(warm=True, spare=1)
-    vm, spare = (
-        each.vm("bench").mem(128).smp(2).disk("tiny").nic("virtio").accel("tcg")
-        for each in (host, ready)
-    )
-    answered(vm, warm=True)
+    ready = Host(warm=True, spare=1)
+    machine, spare = vm(), vm(host=ready)
+    start_s(machine, warm=True)
     from_spare(spare)
     try:
         cold, warm, parked = in_turn(
-            lambda: answered(vm, warm=False),
-            lambda: answered(vm, warm=True),
+            lambda: start_s(machine),
+            lambda: start_s(machine, warm=True),
             lambda: from_spare(spare),
             rounds=ROUNDS,
         )
